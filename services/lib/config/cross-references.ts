@@ -1,0 +1,236 @@
+import { isLoopbackHost } from '#lib/loopback.ts'
+import type { Path } from './problem.ts'
+
+type Finding = { readonly path: Path; readonly message: string }
+type Tree = Readonly<Record<string, unknown>>
+
+// All of this reads the file's plain values, not the parsed configuration: a typing mistake in one section must not hide what is
+// wrong between two others.
+
+const isTree = (value: unknown): value is Tree =>
+  value !== null && typeof value === 'object' && !Array.isArray(value)
+const treeAt = (tree: Tree, key: string): Tree => (isTree(tree[key]) ? tree[key] : {})
+const listAt = (tree: Tree, key: string): readonly Tree[] => {
+  const list = tree[key]
+  return Array.isArray(list) ? list.map((item: unknown) => (isTree(item) ? item : {})) : []
+}
+const textsAt = (tree: Tree, key: string): readonly string[] => {
+  const list = tree[key]
+  return Array.isArray(list)
+    ? list.map((item: unknown) => (typeof item === 'string' ? item : ''))
+    : []
+}
+const namesOf = (list: readonly Tree[]): ReadonlySet<string> =>
+  new Set(list.map((item) => item['name']).filter((name) => typeof name === 'string'))
+
+const globMatches = (pattern: string, names: ReadonlySet<string>): boolean => {
+  const parts = pattern.split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'))
+  const expression = new RegExp(`^${parts.join('.*')}$`)
+  return [...names].some((name) => expression.test(name))
+}
+
+const known = (names: ReadonlySet<string>): string =>
+  names.size === 0 ? 'none is configured' : `known: ${[...names].slice(0, 10).join(', ')}`
+
+/** Names must be unique in their list: decisions and positions are kept under them. */
+const duplicates = (list: readonly Tree[], at: Path, what: string): Finding[] => {
+  const seen = new Set<unknown>()
+  return list.flatMap((item, index) => {
+    const name = item['name']
+    if (typeof name !== 'string') return []
+    if (seen.has(name))
+      return [{ path: [...at, index, 'name'], message: `another ${what} has this name already` }]
+    seen.add(name)
+    return []
+  })
+}
+
+const policyReferences = (root: Tree): Finding[] => {
+  const targets = listAt(root, 'targets')
+  const sets = {
+    issuers: namesOf(listAt(root, 'issuers')),
+    targets: namesOf(targets),
+    roles: namesOf(targets.flatMap((target) => listAt(target, 'roles'))),
+  }
+  return listAt(root, 'policies').flatMap((policy, index) =>
+    (['issuers', 'targets', 'roles'] as const).flatMap((key) =>
+      textsAt(policy, key).flatMap((pattern, position) =>
+        pattern === '' || pattern === '*' || globMatches(pattern, sets[key])
+          ? []
+          : [
+              {
+                path: ['policies', index, key, position],
+                message: `no ${key.slice(0, -1)} has this name; ${known(sets[key])}`,
+              },
+            ],
+      ),
+    ),
+  )
+}
+
+const unknownCredentials = (
+  roles: readonly Tree[],
+  names: ReadonlySet<string>,
+  at: Path,
+): Finding[] =>
+  roles.flatMap((role, position) => {
+    const credential = role['credential']
+    if (typeof credential !== 'string' || names.has(credential)) return []
+    const message = `no credential has this name; ${known(names)}`
+    return [{ path: [...at, position, 'credential'], message }]
+  })
+
+const credentialReferences = (root: Tree): Finding[] => {
+  const names = namesOf(listAt(root, 'credentials'))
+  return listAt(root, 'targets').flatMap((target, index) => {
+    const roles = listAt(target, 'roles')
+    const at = ['targets', index, 'roles']
+    return duplicates(roles, at, 'role of this target').concat(unknownCredentials(roles, names, at))
+  })
+}
+
+const issuerChecks = (root: Tree): Finding[] => {
+  const issuers = listAt(root, 'issuers')
+  const seen = new Set<string>()
+  return issuers.flatMap((issuer, index) => {
+    const findings: Finding[] = []
+    for (const key of ['issuer', 'discovery_url'] as const) {
+      const url = issuer[key]
+      if (typeof url !== 'string' || !URL.canParse(url)) continue
+      const { protocol, hostname, username, password } = new URL(url)
+      if (protocol === 'http:' && !isLoopbackHost(hostname)) {
+        findings.push({
+          path: ['issuers', index, key],
+          message: 'http:// is for loopback only; use https://',
+        })
+      }
+      if (username !== '' || password !== '') {
+        findings.push({
+          path: ['issuers', index, key],
+          message: 'a user or password in the URL is not accepted',
+        })
+      }
+    }
+    if (typeof issuer['issuer'] === 'string') {
+      if (seen.has(issuer['issuer'])) {
+        findings.push({
+          path: ['issuers', index, 'issuer'],
+          message: 'another entry has this issuer already; give audience a list',
+        })
+      }
+      seen.add(issuer['issuer'])
+    }
+    if (
+      isTree(issuer['claims']) &&
+      issuer['preset'] !== undefined &&
+      issuer['preset'] !== 'generic'
+    ) {
+      findings.push({
+        path: ['issuers', index, 'claims'],
+        message: 'the preset maps the claims; claims is for preset generic',
+      })
+    }
+    return findings
+  })
+}
+
+/** cert_file and key_file come together. */
+const certificatePairs = (tree: Tree, at: Path): Finding[] => {
+  const has = (key: string): boolean => tree[key] !== undefined
+  if (has('cert_file') === has('key_file')) return []
+  const missing = has('cert_file') ? 'key_file' : 'cert_file'
+  return [{ path: at, message: `${missing} is missing: certificate and key come together` }]
+}
+
+const adapterChecks = (root: Tree): Finding[] => {
+  const findings: Finding[] = []
+  const log = treeAt(root, 'log')
+  const clickhouse = treeAt(root, 'clickhouse')
+  if (log['kind'] === 'kafka' && log['kafka'] === undefined) {
+    findings.push({ path: ['log'], message: 'log.kafka is missing: log.kind is kafka' })
+  }
+  if (clickhouse['kind'] === 'server' && clickhouse['url'] === undefined) {
+    findings.push({
+      path: ['clickhouse'],
+      message: 'clickhouse.url is missing: clickhouse.kind is server',
+    })
+  }
+  findings.push(...certificatePairs(treeAt(treeAt(log, 'kafka'), 'tls'), ['log', 'kafka', 'tls']))
+  listAt(treeAt(root, 'forward'), 'sinks').forEach((sink, index) => {
+    findings.push(...certificatePairs(treeAt(sink, 'tls'), ['forward', 'sinks', index, 'tls']))
+  })
+  return findings
+}
+
+const apiReferences = (root: Tree): Finding[] => {
+  const names = namesOf(listAt(root, 'issuers'))
+  return listAt(treeAt(root, 'api'), 'roles').flatMap((role, index) =>
+    textsAt(role, 'issuers').flatMap((pattern, position) =>
+      pattern === '' || pattern === '*' || globMatches(pattern, names)
+        ? []
+        : [
+            {
+              path: ['api', 'roles', index, 'issuers', position],
+              message: `no issuer has this name; ${known(names)}`,
+            },
+          ],
+    ),
+  )
+}
+
+/** What must hold between sections: references exist, names are unique, parts that need one another are there. */
+export const crossReferenceErrors = (root: unknown): readonly Finding[] => {
+  if (!isTree(root)) return []
+  return [
+    ...duplicates(listAt(root, 'issuers'), ['issuers'], 'issuer'),
+    ...duplicates(listAt(root, 'targets'), ['targets'], 'target'),
+    ...duplicates(listAt(root, 'credentials'), ['credentials'], 'credential'),
+    ...duplicates(listAt(root, 'policies'), ['policies'], 'policy'),
+    ...duplicates(listAt(treeAt(root, 'forward'), 'sinks'), ['forward', 'sinks'], 'sink'),
+    ...issuerChecks(root),
+    ...credentialReferences(root),
+    ...policyReferences(root),
+    ...apiReferences(root),
+    ...adapterChecks(root),
+  ]
+}
+
+/** What is allowed and yet worth a line at start. */
+export const crossReferenceWarnings = (root: unknown): readonly Finding[] => {
+  if (!isTree(root)) return []
+  const kafka = treeAt(treeAt(root, 'log'), 'kafka')
+  const findings: Finding[] = []
+  if (kafka['sasl'] !== undefined && kafka['tls'] === undefined) {
+    findings.push({
+      path: ['log', 'kafka', 'sasl'],
+      message: 'SASL without TLS shows the password to the network',
+    })
+  }
+  const host = treeAt(root, 'api')['host']
+  if (typeof host === 'string' && !isLoopbackHost(host)) {
+    findings.push({
+      path: ['api', 'host'],
+      message: 'the API has no TLS of its own: put a proxy with TLS before it',
+    })
+  }
+  listAt(root, 'targets').forEach((target, index) => {
+    const mode = treeAt(target, 'tls')['mode']
+    const remote = typeof target['host'] === 'string' && !isLoopbackHost(target['host'])
+    if (remote && (mode === 'disable' || mode === 'require')) {
+      findings.push({
+        path: ['targets', index, 'tls', 'mode'],
+        message: `tls.mode ${mode} does not check who the target is`,
+      })
+    }
+  })
+  listAt(treeAt(root, 'forward'), 'sinks').forEach((sink, index) => {
+    const remote = typeof sink['host'] === 'string' && !isLoopbackHost(sink['host'])
+    if (remote && sink['transport'] === 'tcp') {
+      findings.push({
+        path: ['forward', 'sinks', index, 'transport'],
+        message: 'tcp sends the audit trail in the clear',
+      })
+    }
+  })
+  return findings
+}

@@ -1,0 +1,54 @@
+import { z } from 'zod'
+import { credentials, issuers, policies, targets } from './sections/access.ts'
+import { api } from './sections/api.ts'
+import { gateway, listeners } from './sections/gateway.ts'
+import { clickhouse, forward, log } from './sections/pipeline.ts'
+import { name, path } from './scalars.ts'
+import type { Secret } from './secret.ts'
+
+/**
+ * The configuration: one YAML file, every key with a default except the ones that name your own things (issuers, targets,
+ * credentials, policies, sinks). Unknown keys are errors. Published as cairn.schema.json, made by generate.ts.
+ */
+export const configSchema = z
+  .strictObject({
+    deployment: name('Name of the deployment; stands in every event.').default('local'),
+    data_dir: path(
+      'Folder for journal, log, tables, keys and certificates; CAIRN_DATA_DIR overrides it.',
+    ).default('./data'),
+    gateway,
+    listeners,
+    issuers,
+    targets,
+    credentials,
+    policies,
+    log,
+    clickhouse,
+    forward,
+    api,
+  })
+  .describe('Configuration of Cairn.')
+
+type ReadonlyDeep<T> = T extends Secret
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly ReadonlyDeep<Item>[]
+    : T extends object
+      ? { readonly [Key in keyof T]: ReadonlyDeep<T[Key]> }
+      : T
+
+/** A complete, checked configuration: paths absolute, sizes in bytes, secrets wrapped. */
+export type Config = ReadonlyDeep<z.output<typeof configSchema>>
+
+export type GatewayConfig = Config['gateway']
+export type PostgresListenerConfig = Config['listeners']['postgres']
+export type IssuerConfig = Config['issuers'][number]
+export type TargetConfig = Config['targets'][number]
+export type TargetTlsConfig = TargetConfig['tls']
+export type CredentialConfig = Config['credentials'][number]
+export type PolicyConfig = Config['policies'][number]
+export type LogConfig = Config['log']
+export type ClickHouseConfig = Config['clickhouse']
+export type SinkConfig = Config['forward']['sinks'][number]
+export type ApiConfig = Config['api']
+export type ApiRoleConfig = ApiConfig['roles'][number]

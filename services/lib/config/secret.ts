@@ -1,0 +1,30 @@
+import { inspect } from 'node:util'
+
+/**
+ * A value that never prints: string conversion, JSON, `util.inspect`, template literals and structured logs all show
+ * `[secret]`. `reveal()` is the only way to the value; call it where the value is used and nowhere else.
+ */
+export type Secret = {
+  readonly reveal: () => string
+  readonly toString: () => string
+  readonly toJSON: () => string
+}
+
+const hidden = '[secret]'
+
+/** Wraps a value so that it cannot slip into a log line, an error or an event. */
+export const secretOf = (value: string): Secret => {
+  const wrapped = {}
+  const hide = (): string => hidden
+  const methods = {
+    reveal: (): string => value,
+    toString: hide,
+    toJSON: hide,
+    [inspect.custom]: hide,
+  }
+  // Not enumerable: spreading or iterating a Secret copies nothing, not even the way to its value.
+  for (const key of Reflect.ownKeys(methods)) {
+    Object.defineProperty(wrapped, key, { value: Reflect.get(methods, key) })
+  }
+  return Object.freeze(wrapped) as Secret
+}
