@@ -21,8 +21,8 @@ const bytesOf = (text: string): number => {
 /** Byte count as it stands in the configuration: 67108864 or "64MiB". Comes out as a number of bytes. */
 export const bytes = (range: { readonly min: number; readonly max: number }, doc: string) =>
   z
-    .union([z.int().nonnegative(), z.string().regex(bytes_pattern)], {
-      error: 'expected a number of bytes, for example 67108864 or "64MiB" (B, KiB, MiB, GiB, TiB)',
+    .union([z.int().nonnegative(), z.string().regex(bytes_pattern, { error: bytes_form })], {
+      error: bytes_form,
     })
     .transform((value) => (typeof value === 'number' ? value : bytesOf(value)))
     .refine((value) => value >= range.min && value <= range.max, {
