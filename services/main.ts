@@ -94,7 +94,11 @@ export const up = async (options: UpOptions): Promise<void> => {
   await using stack = new AsyncDisposableStack()
 
   let demo: Demo | undefined
-  if (given === undefined && options.env['CAIRN_DEMO'] !== '0' && wanted.length === serviceNames.length) {
+  if (
+    given === undefined &&
+    options.env['CAIRN_DEMO'] !== '0' &&
+    wanted.length === serviceNames.length
+  ) {
     const base = await readConfig(options, undefined)
     demo = stack.use(await startDemo({ data_dir: base.data_dir, say: options.say, logger }))
   }

@@ -9,7 +9,11 @@ type Relay = { readonly type: 'relay'; readonly to: number; readonly payload: un
 /** Child to supervisor: metrics of all processes, please. */
 type MetricsRequest = { readonly type: 'metrics.collect'; readonly id: number }
 /** Child to supervisor: metrics of this process. */
-type MetricsAnswer = { readonly type: 'metrics.own'; readonly id: number; readonly metrics: object[] }
+type MetricsAnswer = {
+  readonly type: 'metrics.own'
+  readonly id: number
+  readonly metrics: object[]
+}
 
 /** What a service process says to its supervisor. */
 export type ChildMessage = Ready | Failed | Relay | MetricsRequest | MetricsAnswer

@@ -39,7 +39,10 @@ const openMachineMetrics = (): (() => Promise<string>) => {
 
 const main = async (): Promise<void> => {
   if (!isService(service))
-    throw new CairnError('unusable_input', `no service "${service}"; there are ${serviceNames.join(', ')}`)
+    throw new CairnError(
+      'unusable_input',
+      `no service "${service}"; there are ${serviceNames.join(', ')}`,
+    )
   const label = index === '0' ? service : `${service}/${index}`
   process.title = `cairn ${label}`
   const logger = openLogger(label)
@@ -51,7 +54,9 @@ const main = async (): Promise<void> => {
   if (!loaded.ok)
     throw new CairnError(
       'config_invalid',
-      loaded.errors.map(({ line, path, message }) => `line ${line ?? '?'}: ${path}: ${message}`).join('\n'),
+      loaded.errors
+        .map(({ line, path, message }) => `line ${line ?? '?'}: ${path}: ${message}`)
+        .join('\n'),
     )
   const stop = new AbortController()
   const machineMetrics = openMachineMetrics()

@@ -58,7 +58,10 @@ const send = (child: ChildProcess, message: SupervisorMessage): void => {
 export const openSupervisor = (options: SupervisorOptions): Supervisor => {
   const { logger } = options
   const children = new Map<string, Child>()
-  const rounds = new Map<number, { readonly parts: object[][]; missing: number; done: () => void }>()
+  const rounds = new Map<
+    number,
+    { readonly parts: object[][]; missing: number; done: () => void }
+  >()
   let ports: Record<string, number> = {}
   let stopping = false
   let round = 0
@@ -110,7 +113,10 @@ export const openSupervisor = (options: SupervisorOptions): Supervisor => {
   }
 
   const launch = (name: ProcessName): ChildProcess => {
-    const fixed = Object.entries(ports).map(([port, number]) => [portVariable(port), String(number)])
+    const fixed = Object.entries(ports).map(([port, number]) => [
+      portVariable(port),
+      String(number),
+    ])
     const args = [name.service, String(name.index)]
     if (options.config_file !== undefined) args.push(options.config_file)
     return fork(new URL('process.ts', import.meta.url), args, {
@@ -156,7 +162,11 @@ export const openSupervisor = (options: SupervisorOptions): Supervisor => {
     })
   }
 
-  const restart = async (dead: Child, code: number | null, signal: string | null): Promise<void> => {
+  const restart = async (
+    dead: Child,
+    code: number | null,
+    signal: string | null,
+  ): Promise<void> => {
     const lived_ms = Date.now() - dead.started_ms
     const delay_ms =
       lived_ms > healthy_after_ms
