@@ -116,4 +116,3 @@ export type TopicSpec = {
   readonly retention_ms?: number
   readonly retention_bytes?: number
 }
-
