@@ -64,16 +64,10 @@ const checkBinding = (
   if (expectation === undefined)
     return refused('wrong_audience', 'a Cairn token is good for the gateway only')
   if (binding.target !== expectation.target) {
-    return refused(
-      'target_mismatch',
-      `the token is bound to target ${binding.target}, not to ${expectation.target}`,
-    )
+    return refused('target_mismatch', `the token is bound to target ${binding.target}`)
   }
   if (binding.role !== expectation.role) {
-    return refused(
-      'role_mismatch',
-      `the token is bound to role ${binding.role}, not to ${expectation.role}`,
-    )
+    return refused('role_mismatch', `the token is bound to role ${binding.role}`)
   }
   return undefined
 }
