@@ -4,7 +4,7 @@ import { fullText, type Source } from './source.ts'
 /** Writes `services/core/events/catalogue.ts`: code, topic, schema id and full schema of every event. */
 
 /** An older version of a schema, as it was released. */
-export type Released = { readonly event: string; readonly schemaId: number; readonly text: string }
+export type Released = { readonly schemaId: number; readonly text: string }
 
 const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 

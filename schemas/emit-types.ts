@@ -9,39 +9,26 @@ import {
 
 /** Writes `services/core/events/types.ts`: one type per record, and the map from event to body. */
 
-const typeOf = (type: FieldSchema, values?: readonly string[]): string => {
-  if (typeof type === 'string') {
-    switch (type) {
-      case 'null':
-        return 'null'
-      case 'boolean':
-        return 'boolean'
-      case 'int':
-      case 'long':
-        return 'number'
-      case 'string':
-        return values === undefined ? 'string' : values.map((value) => `'${value}'`).join(' | ')
-      case 'bytes':
-        return 'Buffer'
-      case 'cairn.Context':
-        return 'Context'
-    }
-  }
+const plain = {
+  null: 'null',
+  boolean: 'boolean',
+  int: 'number',
+  long: 'number',
+  string: 'string',
+  bytes: 'Buffer',
+  'cairn.Context': 'Context',
+} as const
+
+const oneOf = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(' | ')
+
+const typeOf = (type: FieldSchema): string => {
+  if (typeof type === 'string') return plain[type]
   if ('length' in type) return `${typeOf(type[1])} | null`
-  switch (type.type) {
-    case 'record':
-      return type.name
-    case 'array':
-      return `readonly (${typeOf(type.items)})[]`
-    case 'map':
-      return `Readonly<Record<string, ${typeOf(type.values)}>>`
-    case 'fixed':
-      return 'Buffer'
-    case 'enum':
-      return type.symbols.map((symbol) => `'${symbol}'`).join(' | ')
-    case 'long':
-      return 'number'
-  }
+  if (type.type === 'record') return type.name
+  if (type.type === 'array') return `readonly (${typeOf(type.items)})[]`
+  if (type.type === 'map') return `Readonly<Record<string, ${typeOf(type.values)}>>`
+  if (type.type === 'enum') return oneOf(type.symbols)
+  return type.type === 'fixed' ? plain.bytes : plain.long
 }
 
 const unit = ({ type }: Field): string => {
@@ -57,12 +44,14 @@ const declaration = ({ name, doc, fields }: RecordSchema, skip: readonly string[
   [
     comment(doc),
     `export type ${name} = {`,
-    ...fields
-      .filter((field) => !skip.includes(field.name))
-      .flatMap((field) => [
-        comment(`${field.doc}${unit(field)}`),
-        `readonly ${field.name}: ${typeOf(field.type, field.values)}`,
-      ]),
+    ...fields.flatMap((field) =>
+      skip.includes(field.name)
+        ? []
+        : [
+            comment(`${field.doc}${unit(field)}`),
+            `readonly ${field.name}: ${field.values === undefined ? typeOf(field.type) : oneOf(field.values)}`,
+          ],
+    ),
     '}',
   ].join('\n')
 

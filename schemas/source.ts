@@ -78,18 +78,9 @@ const primitives = new Set(['null', 'boolean', 'int', 'long', 'string', 'bytes']
 const records = (type: FieldSchema): readonly RecordSchema[] => {
   if (typeof type === 'string') return []
   if ('length' in type) return records(type[1])
-  switch (type.type) {
-    case 'record':
-      return [type, ...type.fields.flatMap((field) => records(field.type))]
-    case 'array':
-      return records(type.items)
-    case 'map':
-      return records(type.values)
-    case 'fixed':
-    case 'enum':
-    case 'long':
-      return []
-  }
+  if (type.type === 'record') return [type, ...type.fields.flatMap((field) => records(field.type))]
+  if (type.type === 'array') return records(type.items)
+  return type.type === 'map' ? records(type.values) : []
 }
 
 /** Every record of a schema, the nested ones too, in the order in which they stand. */
