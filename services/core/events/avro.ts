@@ -38,6 +38,26 @@ class TextType extends avsc.types.StringType {
   }
 }
 
+/** Longs that avsc codes exactly: zig-zag makes odd numbers of negative ones, which over 2^53 would be rounded without a word. */
+const long_min = -(2 ** 52)
+const long_max = 2 ** 53 - 2
+
+const exactLong = (value: unknown): number => {
+  if (Number.isInteger(value) && (value as number) >= long_min && (value as number) <= long_max)
+    return value as number
+  throw new RangeError(`expected a whole number from -2^52 to 2^53 - 2, got ${String(value)}`)
+}
+
+class ExactLongType extends avsc.types.LongType {
+  _read(tap: Tap): number {
+    return exactLong(tap.readLong())
+  }
+
+  _write(tap: Tap, value: unknown): void {
+    tap.writeLong(exactLong(value))
+  }
+}
+
 /**
  * Items of the next block; 0 at the end. An item takes at least a byte, so a count over the remaining bytes is a lie
  * (a forged value could otherwise make the reader allocate without bound).
@@ -87,10 +107,13 @@ class BoundedMapType extends avsc.types.MapType {
 
 const ownTypes = (schema: avsc.Schema, options: avsc.ForSchemaOptions): avsc.Type | undefined => {
   if (schema === 'string') return new TextType()
+  if (schema === 'long') return new ExactLongType()
   if (typeof schema !== 'object' || Array.isArray(schema) || !('type' in schema)) return undefined
   switch (schema.type) {
     case 'string':
       return new TextType()
+    case 'long':
+      return new ExactLongType()
     case 'array':
       return new BoundedArrayType(schema, options)
     case 'map':

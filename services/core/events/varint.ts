@@ -33,6 +33,8 @@ export const readNatural = (
   source: Buffer,
   at: number,
 ): { readonly value: number; readonly next: number } | null => {
+  // Odd means negative; said by the first bit, as large odd numbers would be rounded to even ones below.
+  if (((source[at] ?? 1) & 1) === 1) return null
   let zigzag = 0
   let scale = 1
   for (let place = at; place < source.length && place < at + varint_bytes_max; place++) {
