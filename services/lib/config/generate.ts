@@ -42,7 +42,7 @@ const rows = (schema: JsonSchema, path: string): readonly string[] =>
     const row = `| \`${here}\` | ${kindOf(child)} | ${defaultOf(child, required)} | ${child.description ?? ''} |`
     const inner =
       child.items?.properties === undefined ? rows(child, here) : rows(child.items, `${here}[]`)
-    return [row, ...inner]
+    return [row].concat(inner)
   })
 
 /** The schema file's text as it must be. */

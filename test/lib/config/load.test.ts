@@ -137,7 +137,7 @@ describe('secrets', () => {
     const shown = [
       JSON.stringify(config),
       inspect(config, { depth: 9, showHidden: true }),
-      `${String(secret)}`,
+      String(secret),
       JSON.stringify({ ...secret }),
     ]
     expect(shown.join()).not.toContain('hunter2')
