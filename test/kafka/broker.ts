@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { Kafka, logLevel } from 'kafkajs'
 import { generate } from 'selfsigned'
+import { openKafkaClients } from '#lib/log/kafka-client.ts'
 import { systemTool } from '../support/tools.ts'
 
 const run = promisify(execFile)
@@ -146,15 +146,12 @@ const writeCertificate = async (folder: string): Promise<string> => {
 
 const waitReady = async (bootstrap: string, child: ChildProcess, log: string): Promise<void> => {
   const deadline = Date.now() + ready_timeout_ms
-  const kafka = new Kafka({
-    brokers: [bootstrap],
-    clientId: 'ready',
-    logLevel: logLevel.NOTHING,
-    connectionTimeout: 1_000,
-    retry: { retries: 0 },
-  })
+  const clients = await openKafkaClients(
+    { brokers: [bootstrap], client_id: 'ready', compression: 'none' },
+    { now_ms: Date.now, onTrouble: () => undefined },
+  )
   for (;;) {
-    const admin = kafka.admin()
+    const admin = clients().admin({ retry: { retries: 0 } })
     try {
       await admin.connect()
       const { brokers } = await admin.describeCluster()

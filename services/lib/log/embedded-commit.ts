@@ -104,7 +104,10 @@ export const openGroupCommit = (options: GroupCommitOptions): GroupCommit => {
     } catch (error) {
       rollback()
       const reason = asLogError(error, 'write')
-      for (const task of group) task.reject(reason)
+      // What waits behind must not overtake what failed.
+      for (const task of [...group, ...queue]) task.reject(reason)
+      queue = []
+      queue_bytes = 0
     }
   }
 

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { CairnError } from '#lib/error.ts'
+import type { KafkaSettings } from './kafka.ts'
 import type { Log } from './port.ts'
 import { applyTopics } from './topics.ts'
 
 /** The `log` section of the configuration. */
 export type LogConfig = {
   readonly kind: 'embedded' | 'kafka'
+  /** Needed when `kind` is kafka. */
+  readonly kafka?: KafkaSettings
   readonly partitions: number
   readonly replication: number
   readonly retention_hours: number
@@ -45,5 +48,8 @@ const openAdapter = async (config: LogConfig, deps: LogDeps): Promise<Log> => {
     const { openEmbeddedLog } = await import('./embedded.ts')
     return openEmbeddedLog({ path: embeddedLogPath(deps.data_dir), now_ms, id, ...trouble })
   }
-  throw new CairnError('config_invalid', 'log.kind kafka needs the section log.kafka')
+  if (config.kafka === undefined)
+    throw new CairnError('config_invalid', 'log.kind kafka needs the section log.kafka')
+  const { openKafkaLog } = await import('./kafka.ts')
+  return openKafkaLog({ kafka: config.kafka, now_ms, id, ...trouble })
 }

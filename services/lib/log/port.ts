@@ -97,7 +97,9 @@ export interface Log extends AsyncDisposable {
   /**
    * Appends records in order; resolves when they are durable (embedded: committed with synchronous=FULL; Kafka: acknowledged by all
    * in-sync replicas). Positions come in the order of the records. All or none per call in the embedded log; per partition in Kafka.
-   * Throws CairnError('log_unavailable') when the log cannot take them (nothing is dropped: the caller still has them), 'log_record_too_large', 'log_unknown_topic'.
+   * Throws CairnError('log_unavailable') when the log cannot take them (nothing is dropped: the caller still has them; appends that were
+   * waiting behind fail too, so that appending again in order keeps the order), 'log_record_too_large', 'log_unknown_topic'.
+   * After 'log_unavailable' from Kafka the records may stand in the log all the same: appending again may write them twice.
    */
   append(topic: string, records: readonly LogRecord[]): Promise<readonly LogPosition[]>
   subscribe(options: SubscribeOptions): Promise<LogSubscription>
