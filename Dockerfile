@@ -17,4 +17,4 @@ VOLUME /var/lib/cairn
 EXPOSE 15432 8080 9464
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=20 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:9464/healthz').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "services/cli/cairn.ts"]
+ENTRYPOINT ["node", "services/cli/cairn.mjs"]

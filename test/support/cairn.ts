@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { stringify } from 'yaml'
 
 const main = new URL('../../services/main.ts', import.meta.url).pathname
-const bin = new URL('../../services/cli/cairn.ts', import.meta.url).pathname
+const bin = new URL('../../services/cli/cairn.mjs', import.meta.url).pathname
 
 /** How long the whole may take until it is ready: chDB's first start and the demonstration's database are the slow parts. */
 const ready_timeout_ms = 120_000
