@@ -1,0 +1,123 @@
+/** Functions whose work the parse tree does not show by itself. Names are PostgreSQL's; schemas are looked at by the caller. */
+export type FunctionEffect = 'file.read' | 'file.write' | 'replication' | 'terminate' | 'unknown'
+
+const functions_by_effect: Readonly<Record<FunctionEffect, readonly string[]>> = {
+  'file.read': [
+    'pg_read_file',
+    'pg_read_binary_file',
+    'pg_read_file_old',
+    'pg_stat_file',
+    'pg_ls_dir',
+    'pg_ls_logdir',
+    'pg_ls_waldir',
+    'pg_ls_tmpdir',
+    'pg_ls_archive_statusdir',
+    'pg_ls_summariesdir',
+    'pg_ls_logicalmapdir',
+    'pg_ls_logicalsnapdir',
+    'pg_ls_replslotdir',
+    'pg_hba_file_rules',
+    'pg_ident_file_mappings',
+    'pg_current_logfile',
+    'pg_file_read',
+    'pg_logdir_ls',
+    'lo_import',
+  ],
+  'file.write': [
+    'lo_export',
+    'pg_file_write',
+    'pg_file_rename',
+    'pg_file_unlink',
+    'pg_file_sync',
+    'pg_rotate_logfile',
+    'pg_rotate_logfile_old',
+  ],
+  replication: [
+    'pg_create_physical_replication_slot',
+    'pg_create_logical_replication_slot',
+    'pg_copy_physical_replication_slot',
+    'pg_copy_logical_replication_slot',
+    'pg_drop_replication_slot',
+    'pg_replication_slot_advance',
+    'pg_logical_slot_get_changes',
+    'pg_logical_slot_peek_changes',
+    'pg_logical_slot_get_binary_changes',
+    'pg_logical_slot_peek_binary_changes',
+    'pg_logical_emit_message',
+    'pg_sync_replication_slots',
+    'pg_backup_start',
+    'pg_backup_stop',
+    'pg_start_backup',
+    'pg_stop_backup',
+    'pg_switch_wal',
+    'pg_promote',
+    'pg_wal_replay_pause',
+    'pg_wal_replay_resume',
+  ],
+  terminate: ['pg_cancel_backend', 'pg_terminate_backend', 'pg_log_backend_memory_contexts'],
+  // They run text that is their argument, here or on another server.
+  unknown: [
+    'query_to_xml',
+    'query_to_xmlschema',
+    'query_to_xml_and_xmlschema',
+    'cursor_to_xml',
+    'cursor_to_xmlschema',
+    'table_to_xml',
+    'table_to_xmlschema',
+    'table_to_xml_and_xmlschema',
+    'schema_to_xml',
+    'schema_to_xmlschema',
+    'schema_to_xml_and_xmlschema',
+    'database_to_xml',
+    'database_to_xmlschema',
+    'database_to_xml_and_xmlschema',
+    'ts_stat',
+    'ts_rewrite',
+    'dblink',
+    'dblink_connect',
+    'dblink_connect_u',
+    'dblink_exec',
+    'dblink_open',
+    'dblink_fetch',
+    'dblink_send_query',
+    'dblink_get_result',
+    'dblink_build_sql_insert',
+    'dblink_build_sql_update',
+    'dblink_build_sql_delete',
+    'crosstab',
+    'crosstab2',
+    'crosstab3',
+    'crosstab4',
+    'crosstabn',
+    'connectby',
+    'xpath_table',
+    'exec',
+    'execute_sql',
+    'run_command_on_workers',
+    'run_command_on_placements',
+    'run_command_on_shards',
+    'pg_execute_server_program',
+    'plpgsql_call_handler',
+    'plpgsql_inline_handler',
+    'plpgsql_validator',
+  ],
+}
+
+const effects = new Map<string, FunctionEffect>(
+  Object.entries(functions_by_effect).flatMap(([effect, names]) =>
+    names.map((name) => [name, effect as FunctionEffect] as const),
+  ),
+)
+
+export const functionEffect = (name: string): FunctionEffect | undefined => effects.get(name)
+
+/** Sequence functions: they change the sequence named by their first argument. */
+export const sequence_functions: ReadonlySet<string> = new Set(['nextval', 'setval'])
+
+/** Functions whose string arguments are connection strings, with a password in them. */
+export const connection_functions: ReadonlySet<string> = new Set([
+  'dblink',
+  'dblink_connect',
+  'dblink_connect_u',
+  'dblink_exec',
+])
