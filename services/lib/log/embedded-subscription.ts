@@ -138,6 +138,7 @@ export const openSubscription = (
     const last = Number(batch.records.at(-1)?.offset)
     let first = Number(batch.records[0]?.offset)
     let done_to: number | null = null
+    let returned = false
     const move = (position: number, plan_hi: number | null): Promise<void> =>
       deps.commit.submit(() => deps.groups.move(member, at, position, plan_hi))
     const guarded = async (write: () => Promise<void>): Promise<void> => {
@@ -168,12 +169,18 @@ export const openSubscription = (
           if (hi < first || hi > last)
             throw new TypeError(`done up to ${hi} is not within ${first}..${last}`)
           await move(hi + 1, null)
-          consumer.plan = null
-          consumer.cursor = hi + 1
           done_to = hi
+          // After the handler has returned, later batches may be on their way: the position moves, the cursor stays.
+          if (!returned) {
+            consumer.plan = null
+            consumer.cursor = hi + 1
+          }
           first = Number(batch.records.find(({ offset }) => offset > hi)?.offset ?? hi + 1)
         }),
-      rest: () => done_to,
+      rest: () => {
+        returned = true
+        return done_to
+      },
     }
   }
 

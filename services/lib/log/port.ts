@@ -48,7 +48,11 @@ export type BatchContext = {
   readonly planned: LogRange | null
   /** Makes the intent durable. `range.lo` is the batch's first offset. Throws CairnError('log_fenced') if this consumer lost the partition. */
   readonly plan: (range: LogRange) => Promise<void>
-  /** The batch took effect, up to and including `upTo` (default: the whole batch; a smaller one leads to redelivery of the rest). Throws CairnError('log_fenced') when lost. */
+  /**
+   * The batch took effect, up to and including `upTo` (default: the whole batch; a smaller one leads to redelivery of the rest).
+   * May also come after `onBatch` has returned without it, while later batches are on their way (a sink that acknowledges behind a
+   * window): then only the position moves, and nothing is redelivered; batches of a partition in order. Throws CairnError('log_fenced') when lost.
+   */
   readonly done: (upTo?: bigint) => Promise<void>
   /** Keep-alive for long work (Kafka's heartbeat). */
   readonly heartbeat: () => Promise<void>
