@@ -4,7 +4,8 @@ import { parseArgs } from 'node:util'
 import { CairnError } from '#lib/error.ts'
 import { loadConfig } from '#lib/config/load.ts'
 import type { Config } from '#lib/config/schema.ts'
-import { openLogger } from '#lib/logger.ts'
+import { problemText } from '#lib/config/problem.ts'
+import { openLogger, type Logger } from '#lib/logger.ts'
 import { startDemo, type Demo } from './demo/main.ts'
 import { openOps } from './ops.ts'
 import { serviceNames, type ServiceName } from './registry.ts'
@@ -45,18 +46,27 @@ const wantedServices = (names: readonly string[] | undefined): readonly ServiceN
   return serviceNames.filter((name) => names.includes(name))
 }
 
-const readConfig = async (options: UpOptions, config_file: string | undefined): Promise<Config> => {
-  const loaded = await loadConfig({
+const readConfig = (
+  options: UpOptions,
+  config_file: string | undefined,
+  logger: Logger,
+): Config => {
+  const loaded = loadConfig({
     ...(config_file === undefined ? {} : { file: config_file }),
     env: options.env,
     cwd: options.cwd,
   })
-  if (loaded.ok) return loaded.config
-  const lines = loaded.errors.map(
-    ({ line, path, message }) =>
-      `  ${config_file ?? 'environment'}${line === undefined ? '' : `:${line}`}  ${path}: ${message}`,
-  )
-  throw new CairnError('config_invalid', `the configuration cannot be used:\n${lines.join('\n')}`)
+  const name = config_file ?? 'environment'
+  if (!loaded.ok)
+    throw new CairnError(
+      'config_invalid',
+      [
+        'the configuration cannot be used:',
+        ...loaded.errors.map((one) => problemText(one, name)),
+      ].join('\n  '),
+    )
+  for (const warning of loaded.warnings) logger.warn(problemText(warning, name))
+  return loaded.config
 }
 
 /** What other commands on this machine need to find the running system; replaced atomically. */
@@ -99,11 +109,11 @@ export const up = async (options: UpOptions): Promise<void> => {
     options.env['CAIRN_DEMO'] !== '0' &&
     wanted.length === serviceNames.length
   ) {
-    const base = await readConfig(options, undefined)
+    const base = readConfig(options, undefined, logger)
     demo = stack.use(await startDemo({ data_dir: base.data_dir, say: options.say, logger }))
   }
   const config_file = demo?.config_file ?? given
-  const config = await readConfig(options, config_file)
+  const config = readConfig(options, config_file, logger)
   const supervisor = stack.use(
     openSupervisor({
       env: options.env,

@@ -1,5 +1,6 @@
 import { CairnError } from '#lib/error.ts'
 import { loadConfig } from '#lib/config/load.ts'
+import { problemText } from '#lib/config/problem.ts'
 import { openLogger } from '#lib/logger.ts'
 import { registry } from '#lib/metrics.ts'
 import { services, serviceNames, type RunningService, type ServiceName } from './registry.ts'
@@ -46,7 +47,7 @@ const main = async (): Promise<void> => {
   const label = index === '0' ? service : `${service}/${index}`
   process.title = `cairn ${label}`
   const logger = openLogger(label)
-  const loaded = await loadConfig({
+  const loaded = loadConfig({
     ...(config_file === undefined ? {} : { file: config_file }),
     env: process.env,
     cwd: process.cwd(),

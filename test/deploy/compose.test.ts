@@ -35,7 +35,7 @@ const environment = {
   GRAFANA_PASSWORD: 'g',
   PERSON_PASSWORD_HASH: 'h',
 }
-const loaded = await loadConfig({
+const loaded = loadConfig({
   file: join(root, 'deploy/cairn.yaml'),
   env: environment,
   cwd: root,
