@@ -55,9 +55,7 @@ const main = async (): Promise<void> => {
   if (!loaded.ok)
     throw new CairnError(
       'config_invalid',
-      loaded.errors
-        .map(({ line, path, message }) => `line ${line ?? '?'}: ${path}: ${message}`)
-        .join('\n'),
+      loaded.errors.map((one) => problemText(one, config_file ?? 'environment')).join('\n'),
     )
   const stop = new AbortController()
   const machineMetrics = openMachineMetrics()
