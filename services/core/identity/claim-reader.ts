@@ -18,7 +18,7 @@ export interface ClaimReader {
 }
 
 /** The claim itself, or, where no claim has this very name, the value at a dotted path (`realm_access.roles`). */
-const claimAt = (claims: Claims, name: string): unknown => {
+export const claimAt = (claims: Claims, name: string): unknown => {
   if (Object.hasOwn(claims, name)) return claims[name]
   let node: unknown = claims
   for (const key of name.split('.')) {

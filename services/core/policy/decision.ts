@@ -1,0 +1,24 @@
+export type Outcome = 'allow' | 'deny' | 'hold' | 'mask'
+
+/** What the policy says, as decision.made records it. */
+export type Decision = {
+  readonly outcome: Outcome
+  /** The policies that said so, or a `builtin:` one; never empty. */
+  readonly rules: readonly string[]
+  /** In words, for people and for the refusal. */
+  readonly reason: string
+  /** SHA-256 of the policy in force, hex. */
+  readonly policy_digest: string
+  /** 0 to 100. */
+  readonly risk: number
+  /** Recorded only, not enforced. */
+  readonly dry_run: boolean
+}
+
+/** Rules that are not in any file. Their names cannot be taken: a colon is not allowed in a policy's name. */
+export const builtin_rules = {
+  /** Nothing allows it. */
+  default_deny: 'builtin:default-deny',
+  /** What cannot be parsed is not forwarded. */
+  unparsed: 'builtin:unparsed',
+} as const
