@@ -42,6 +42,8 @@ export const openShipPosition = (folder: string): ShipPosition => {
   })
   const newest = slots.sort((a, b) => b.turn - a.turn)[0]
   let turn = newest?.turn ?? 0
+  // Its blocks are taken now: on a full disk it can still be written.
+  if (got < bytes.length) writeSync(fd, bytes, 0, bytes.length, 0)
   const slot = Buffer.alloc(slot_bytes)
   return {
     found: newest?.position ?? null,

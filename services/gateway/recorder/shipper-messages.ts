@@ -39,5 +39,7 @@ export type ShipperReport =
   | { readonly type: 'trouble'; readonly reason: string | null }
   /** The journal is damaged: these records are not there any more. */
   | { readonly type: 'fault'; readonly segment: number; readonly detail: string }
+  /** Something that is worth a log line. */
+  | { readonly type: 'note'; readonly message: string }
   /** After `stop`: everything durable is in the log. */
   | { readonly type: 'stopped' }

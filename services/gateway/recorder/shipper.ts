@@ -65,6 +65,9 @@ export const openShipper = (options: ShipperOptions): Shipper => {
       case 'fault':
         options.onFault(report.segment, report.detail)
         break
+      case 'note':
+        options.logger.warn(report.message)
+        break
       case 'stopped':
         stopped.resolve(true)
         break
@@ -72,6 +75,7 @@ export const openShipper = (options: ShipperOptions): Shipper => {
   }
 
   const run = (): void => {
+    restart = undefined
     Atomics.store(flag_cells, cell_sleeping, 0)
     const { folder, linger_ms, nice } = options
     const log = packSecrets(options.log) as LogSource
@@ -104,8 +108,11 @@ export const openShipper = (options: ShipperOptions): Shipper => {
       if (Atomics.exchange(flag_cells, cell_sleeping, 0) === 1) order({ type: 'wake' })
     },
     stop: async (drain_ms) => {
+      if (restart !== undefined) {
+        clearTimeout(restart)
+        run()
+      }
       stopping = true
-      clearTimeout(restart)
       worker.ref()
       order({ type: 'stop' })
       const timer = setTimeout(() => stopped.resolve(false), drain_ms)

@@ -6,7 +6,7 @@ import { CairnError, type ErrorCode } from '#lib/error.ts'
 import type { Log, LogRecord } from '#lib/log/port.ts'
 import { openJournalWalk, type JournalWalk } from './journal-walk.ts'
 import { unpackSecrets } from './secret-clone.ts'
-import { openShipPosition } from './ship-position.ts'
+import { openShipPosition, type ShipPosition } from './ship-position.ts'
 import { isBefore, unpackPosition, type JournalPosition } from './segment.ts'
 import {
   cell_durable,
@@ -124,6 +124,16 @@ const linger = async (): Promise<void> => {
   await sleep(start.linger_ms, undefined, { signal: stop.signal }).catch(() => undefined)
 }
 
+/** A position that cannot be written makes the next start ship records twice, nothing worse. */
+const keepPosition = (position: ShipPosition, end: JournalPosition): void => {
+  try {
+    position.write(end)
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error)
+    tell({ type: 'note', message: `the position in the journal cannot be written: ${detail}` })
+  }
+}
+
 const ship = async (): Promise<void> => {
   using position = openShipPosition(start.folder)
   using walk = openJournalWalk(start.folder, start.from)
@@ -143,7 +153,7 @@ const ship = async (): Promise<void> => {
     }
     for (const [topic, records] of batch.by_topic)
       await insist(() => log.append(topic, records), reopen)
-    position.write(batch.end)
+    keepPosition(position, batch.end)
     tell({ type: 'acked', position: batch.end, records: batch.records })
     if (batch.records < batch_records_max) await linger()
   }
