@@ -1,0 +1,163 @@
+import { readFile } from 'node:fs/promises'
+import { createSqlAnalyzer } from '#core/sql/analyzer.ts'
+import { loadSqlParser } from '#core/sql/parser.ts'
+import { redactSecrets } from '#core/sql/redact.ts'
+import { evaluateCommand, evaluateSession } from '#core/policy/evaluate.ts'
+import type { SessionRequest } from '#core/policy/policy-set.ts'
+import type { Config } from '#lib/config/schema.ts'
+import { openAuthenticator } from '#lib/identity/authenticator.ts'
+import type { Logger } from '#lib/logger.ts'
+import { openProcessMetrics } from '#lib/metrics.ts'
+import { serverTls } from '#lib/tls.ts'
+import { openCancelRelay, type CancelMessage } from './cancel-relay.ts'
+import { holdPolicy, loadPolicy, type PolicyHolder } from './policy/policy.ts'
+import { openCancelKeys } from './protocols/postgres/cancel.ts'
+import type { Decider, SessionFacts } from './protocols/postgres/connection.ts'
+import { openPostgresListener } from './protocols/postgres/listener.ts'
+import { openStatementReader } from './protocols/postgres/statement.ts'
+import { openTargets } from './protocols/postgres/target.ts'
+import { openRecorder } from './recorder/recorder.ts'
+import { sessionContext } from './session-context.ts'
+
+export type GatewayDeps = {
+  readonly logger: Logger
+  /** Aborted when the process is asked to stop: the gateway drains. */
+  readonly signal: AbortSignal
+  /** Which of several gateway processes, from 0. */
+  readonly index?: number
+}
+
+export interface RunningGateway extends AsyncDisposable {
+  readonly ports: Readonly<Record<string, number>>
+}
+
+const requestOf = (facts: SessionFacts): SessionRequest => ({
+  issuer: facts.identity.issuer,
+  claims: facts.identity.claims,
+  protocol: 'postgres',
+  target: facts.target,
+  role: facts.role,
+  database: facts.database,
+})
+
+/** The decision point over the policy in force. A session's own decision is made once and asked again when the policy changes. */
+const openDecider = (policy: PolicyHolder): Decider => {
+  const sessions = new WeakMap<SessionFacts, Parameters<typeof evaluateCommand>[1]>()
+  const remembered = (facts: SessionFacts): Parameters<typeof evaluateCommand>[1] => {
+    const known = sessions.get(facts)
+    if (known !== undefined) return known
+    const request = requestOf(facts)
+    const session = { request, decision: evaluateSession(policy.current().set, request) }
+    sessions.set(facts, session)
+    return session
+  }
+  return {
+    session: (facts) => {
+      const { decision } = remembered(facts)
+      const allowed = decision.outcome === 'allow' || decision.dry_run
+      return {
+        outcome: allowed ? 'allow' : 'deny',
+        rules: decision.rules,
+        reason: decision.reason,
+        policy_digest: decision.policy_digest,
+      }
+    },
+    command: (facts, { statement }) =>
+      evaluateCommand(policy.current().set, remembered(facts), statement.analysis),
+  }
+}
+
+const packageVersion = async (): Promise<string> => {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { readonly version: string }).version
+}
+
+/**
+ * Runs one gateway process: recorder, policy, identity, listeners. Disposing it drains: no new sessions, running commands finish
+ * within `gateway.drain_timeout_ms`, then the recorder ends its epoch.
+ *
+ * @throws CairnError('config_invalid' | 'audit_unavailable') and the listen errors of node:net
+ */
+export const startGateway = async (config: Config, deps: GatewayDeps): Promise<RunningGateway> => {
+  const { logger, signal, index = 0 } = deps
+  openProcessMetrics()
+  const gateway_name = `${config.gateway.id}/${index}`
+  const policy = holdPolicy(loadPolicy(config, 'configuration'))
+  const { set, text, source } = policy.current()
+  await using opening = new AsyncDisposableStack()
+  const recorder = opening.use(
+    await openRecorder({
+      gateway: { name: gateway_name },
+      config,
+      started: {
+        version: await packageVersion(),
+        runtime: `node ${process.version}`,
+        policy_digest: set.digest,
+        epoch_key: null,
+      },
+      logger,
+    }),
+  )
+  recorder.append(
+    'policy.loaded',
+    {
+      ...sessionContext({
+        deployment: config.deployment,
+        gateway: gateway_name,
+        identity: null,
+        peer: { address: '', port: 0, client_software: '', tls: '', fingerprint: '' },
+        target: null,
+      }),
+      peer: null,
+    },
+    { digest: set.digest, source, loaded_by: 'start', text },
+  )
+  const analyzer = createSqlAnalyzer(await loadSqlParser())
+  const tls = await serverTls({
+    ...(config.listeners.postgres.tls === undefined
+      ? {}
+      : { files: config.listeners.postgres.tls }),
+    data_dir: config.data_dir,
+    now_ms: Date.now(),
+  })
+  const relays = config.gateway.processes > 1 && process.send !== undefined
+  let send: ((message: CancelMessage) => void) | null = null
+  const cancels = openCancelKeys({
+    index,
+    relay: relays ? (message) => send?.(message) : null,
+  })
+  if (relays) {
+    const relay = opening.use(openCancelRelay(process, (message) => cancels.relayed(message)))
+    send = relay.send
+  }
+  const listener = opening.use(
+    await openPostgresListener({
+      config,
+      gateway_name,
+      tls,
+      targets: await openTargets(config),
+      authenticator: await openAuthenticator(config, { logger }),
+      decider: openDecider(policy),
+      recorder,
+      statements: openStatementReader({
+        analyze: (text) => analyzer.analyze(text),
+        redact: redactSecrets,
+        text_bytes_max: config.gateway.text_bytes_max,
+      }),
+      cancels,
+      logger,
+      now_ms: () => performance.now(),
+      shared: config.gateway.processes > 1,
+    }),
+  )
+  const drainOnStop = (): void => void listener.drain()
+  signal.addEventListener('abort', drainOnStop, { once: true })
+  const running = opening.move()
+  return {
+    ports: { postgres: listener.port },
+    [Symbol.asyncDispose]: async () => {
+      signal.removeEventListener('abort', drainOnStop)
+      await running.disposeAsync()
+    },
+  }
+}

@@ -1,0 +1,80 @@
+import type { CommandCompleted, CommandReceived } from '#core/events/types.ts'
+import type { StatementText } from './statement.ts'
+
+/** A command between its command.received and its command.completed record. */
+export type Command = {
+  /** sseq of its command.received record. */
+  readonly id: number
+  readonly kind: CommandReceived['kind']
+  readonly statement: StatementText | null
+  /** Set when it was refused: nothing of it reaches the target. */
+  readonly refused: boolean
+  /** Answers that are still due. */
+  due: number
+  /** When it was forwarded, milliseconds of the monotonic clock. */
+  started_ms: number
+  ended_ms: number
+  response_bytes: number
+  input_bytes: number
+  rows: number
+  tag: string
+  status: CommandCompleted['status']
+  error_code: string
+  error_message: string
+  /** COPY OUT data is under way. */
+  copying: boolean
+  /** Statements of a simple query that are done. */
+  statements_done: number
+  /** command.completed was recorded. */
+  completed: boolean
+}
+
+export const newCommand = (
+  id: number,
+  kind: Command['kind'],
+  statement: StatementText | null,
+  refused: boolean,
+): Command => ({
+  id,
+  kind,
+  statement,
+  refused,
+  due: 0,
+  started_ms: 0,
+  ended_ms: 0,
+  response_bytes: 0,
+  input_bytes: 0,
+  rows: -1,
+  tag: '',
+  status: 'ok',
+  error_code: '',
+  error_message: '',
+  copying: false,
+  statements_done: 0,
+  completed: false,
+})
+
+/** Longest recorded completion tag; a query of many statements has many. */
+const tag_chars_max = 1024
+
+/** Adds a completion tag: the rows it counts, and the tag itself after those of earlier statements of the same query. */
+export const addTag = (command: Command, tag: string): void => {
+  const space = tag.lastIndexOf(' ')
+  const count = space === -1 ? Number.NaN : Number(tag.slice(space + 1))
+  if (Number.isSafeInteger(count)) command.rows = Math.max(command.rows, 0) + count
+  if (command.tag === '') command.tag = tag
+  else if (command.tag.length < tag_chars_max) command.tag += `; ${tag}`
+}
+
+/** What its command.completed record says. */
+export const completion = (command: Command): CommandCompleted => ({
+  command: command.id,
+  status: command.status,
+  tag: command.tag,
+  rows: command.rows,
+  response_bytes: command.response_bytes,
+  input_bytes: command.input_bytes,
+  duration_us: Math.max(0, Math.round((command.ended_ms - command.started_ms) * 1000)),
+  error_code: command.error_code,
+  error_message: command.error_message.toWellFormed(),
+})

@@ -1,0 +1,52 @@
+import { frontend, startup_codes } from './wire.ts'
+
+/** Messages that the gateway itself sends to a target. */
+
+const cstring = (text: string): Buffer => Buffer.from(`${text}\0`, 'utf8')
+
+const message = (type: number, body: Buffer): Buffer => {
+  const bytes = Buffer.allocUnsafe(5 + body.length)
+  bytes[0] = type
+  bytes.writeInt32BE(4 + body.length, 1)
+  body.copy(bytes, 5)
+  return bytes
+}
+
+/** StartupMessage of protocol 3.0. */
+export const startupMessage = (parameters: Iterable<readonly [string, string]>): Buffer => {
+  const words: Buffer[] = []
+  for (const [name, value] of parameters) words.push(cstring(name), cstring(value))
+  const body = Buffer.concat([...words, Buffer.from([0])])
+  const bytes = Buffer.allocUnsafe(8 + body.length)
+  bytes.writeInt32BE(bytes.length, 0)
+  bytes.writeInt32BE(0x0003_0000, 4)
+  body.copy(bytes, 8)
+  return bytes
+}
+
+/** Execute of a portal, all rows. */
+export const executeMessage = (portal: string): Buffer =>
+  message(frontend.execute, Buffer.concat([cstring(portal), Buffer.alloc(4)]))
+
+export const queryMessage = (text: string): Buffer => message(frontend.query, cstring(text))
+
+export const flushMessage = message(frontend.flush, Buffer.alloc(0))
+
+export const terminateMessage = message(frontend.terminate, Buffer.alloc(0))
+
+export const sslRequest = ((): Buffer => {
+  const bytes = Buffer.alloc(8)
+  bytes.writeInt32BE(8, 0)
+  bytes.writeInt32BE(startup_codes.ssl, 4)
+  return bytes
+})()
+
+/** CancelRequest with a key of 4 (protocol 3.0) to 256 bytes (3.2). */
+export const cancelRequest = (pid: number, secret: Buffer): Buffer => {
+  const bytes = Buffer.alloc(12 + secret.length)
+  bytes.writeInt32BE(bytes.length, 0)
+  bytes.writeInt32BE(startup_codes.cancel, 4)
+  bytes.writeInt32BE(pid, 8)
+  secret.copy(bytes, 12)
+  return bytes
+}

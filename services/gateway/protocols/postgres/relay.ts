@@ -1,0 +1,400 @@
+import type { SessionRecorder } from '../../recorder/port.ts'
+import { openBackendWalker, type BackendPiece } from './backend-frames.ts'
+import { addTag, completion, type Command } from './command.ts'
+import { clientEncoding } from './encoding.ts'
+import { errorResponse, readErrorFields } from './errors.ts'
+import { settle, type Entry } from './in-flight.ts'
+import { encodingIsSafe } from './startup-parameters.ts'
+import type { SessionState } from './state.ts'
+import { backend, header_bytes } from './wire.ts'
+
+/**
+ * From the target to the client. Bytes go on as they came, but for the error in the place of a refused command, which becomes the
+ * refusal. What a command answered is recorded from the same buffers: one record per chunk and command.
+ */
+
+/** What one chunk of the target became. */
+export type Relayed = {
+  /** For the client, in order. */
+  readonly pieces: readonly Buffer[]
+  readonly bytes: number
+  /** The latest batch that any of these bytes answer. */
+  readonly batch: number
+  /** The target broke the protocol, or does something the gateway does not allow: end the session. */
+  readonly fault: string | null
+  /** A ReadyForQuery was among them. */
+  readonly ready: boolean
+}
+
+export type RelayOptions = {
+  readonly state: SessionState
+  readonly recorder: SessionRecorder
+  readonly now_ms: () => number
+  /** Bound of one response.chunk record, bytes. */
+  readonly chunk_bytes_max: number
+}
+
+export interface Relay {
+  relay(chunk: Buffer): Relayed
+  /** Records a command's end that no answer tells (skipped, session over). */
+  finish(command: Command, status: Command['status']): void
+  /** Records the end of everything that is still in flight. */
+  abort(): void
+}
+
+/** Severities after which the server closes the connection. */
+const fatal = new Set(['FATAL', 'PANIC'])
+
+const no_masks: readonly never[] = []
+
+/** Opens the target's half of a session. */
+export const openRelay = (options: RelayOptions): Relay => {
+  const { state, recorder, now_ms } = options
+  const { inFlight } = state
+  const walker = openBackendWalker()
+  let pieces: Buffer[] = []
+  let bytes = 0
+  let batch = 0
+  let ready = false
+  let fault: string | null = null
+  /** Range of one buffer that goes to the client as it is. */
+  let runBuffer: Buffer | null = null
+  let runStart = 0
+  let runEnd = 0
+  /** Range of one buffer that is not recorded yet, and whose it is. */
+  let noteBuffer: Buffer | null = null
+  let noteStart = 0
+  let noteEnd = 0
+  let noteOwner: Command | null = null
+  let noteCopy = false
+  /** Commands that ended and whose last bytes may not be recorded yet. */
+  let over: Command[] = []
+  /** Bytes outside any command, so far. */
+  let asynchronous_bytes = 0
+  /** Whose the message in hand is, for its later pieces. */
+  let owner: Command | null = null
+
+  const complete = (command: Command): void => {
+    if (command.completed || command.refused) return
+    command.completed = true
+    recorder.append('command.completed', completion(command))
+  }
+
+  const flushRange = (): void => {
+    const buffer = noteBuffer
+    if (buffer === null) return
+    noteBuffer = null
+    const command = noteOwner
+    for (let at = noteStart; at < noteEnd; at += options.chunk_bytes_max) {
+      const end = Math.min(noteEnd, at + options.chunk_bytes_max)
+      recorder.append('response.chunk', {
+        command: command?.id ?? -1,
+        stream: command === null ? 'asynchronous' : noteCopy ? 'copy' : 'rows',
+        format: 'pg3',
+        offset: command?.response_bytes ?? asynchronous_bytes,
+        bytes: at === 0 && end === buffer.length ? buffer : buffer.subarray(at, end),
+        masked: no_masks,
+      })
+      if (command === null) asynchronous_bytes += end - at
+      else command.response_bytes += end - at
+    }
+  }
+
+  /** Records the end of what is over, but for a command that has more bytes coming in this chunk. */
+  const flushOver = (but: Command | null): void => {
+    if (over.length === 0) return
+    const ended = over
+    over = []
+    for (const command of ended) {
+      if (command === but) over.push(command)
+      else complete(command)
+    }
+  }
+
+  const flushNote = (): void => {
+    flushRange()
+    flushOver(null)
+  }
+
+  const note = (buffer: Buffer, start: number, end: number, command: Command | null): void => {
+    const copy = command?.copying === true
+    if (noteBuffer === buffer && noteEnd === start && noteOwner === command && noteCopy === copy) {
+      noteEnd = end
+      return
+    }
+    flushRange()
+    // What ended keeps its place before the next command's bytes.
+    flushOver(command)
+    noteBuffer = buffer
+    noteStart = start
+    noteEnd = end
+    noteOwner = command
+    noteCopy = copy
+  }
+
+  const flushRun = (): void => {
+    if (runBuffer === null) return
+    const whole = runStart === 0 && runEnd === runBuffer.length
+    pieces.push(whole ? runBuffer : runBuffer.subarray(runStart, runEnd))
+    bytes += runEnd - runStart
+    runBuffer = null
+  }
+
+  const pass = (piece: BackendPiece): void => {
+    if (runBuffer === piece.buffer && runEnd === piece.start) runEnd = piece.end
+    else {
+      flushRun()
+      runBuffer = piece.buffer
+      runStart = piece.start
+      runEnd = piece.end
+    }
+  }
+
+  const end = (command: Command, status: Command['status'] | null): void => {
+    if (command.completed || command.ended_ms > 0) return
+    if (status !== null && command.status === 'ok') command.status = status
+    command.ended_ms = Math.max(now_ms(), Number.MIN_VALUE)
+    over.push(command)
+  }
+
+  /** An answer is complete: the entry leaves the queue. */
+  const answered = (entry: Entry): void => {
+    inFlight.shift()
+    if (entry.change !== null) settle(entry.change, true)
+    const { command } = entry
+    if (command !== null && entry.kind !== 'sync' && --command.due === 0) end(command, null)
+    while (inFlight.head()?.kind === 'copy_end') inFlight.shift()
+  }
+
+  const drop = (entry: Entry): void => {
+    if (entry.change !== null) settle(entry.change, false)
+    settleStatements(entry, 0, false)
+    const { command } = entry
+    if (command !== null && entry.kind !== 'sync') {
+      command.due--
+      end(command, 'aborted')
+    }
+  }
+
+  /** Settles what the statements of a query do to names, from one on. */
+  const settleStatements = (entry: Entry, from: number, done: boolean): void => {
+    const { statements } = entry
+    if (statements === null) return
+    for (let i = from; i < statements.length; i++)
+      for (const change of statements[i]!) settle(change, done)
+  }
+
+  /** The server skips to the next Sync: so does the queue. */
+  const skipToSync = (): void => {
+    for (;;) {
+      const next = inFlight.head()
+      if (next === null) {
+        state.skipping = true
+        return
+      }
+      if (next.kind === 'sync') return
+      inFlight.shift()
+      drop(next)
+    }
+  }
+
+  const onError = (piece: BackendPiece, head: Entry | null): Buffer | null => {
+    const fields = readErrorFields(piece.buffer, piece.start + header_bytes, piece.end)
+    state.copyOpen = false
+    const command = head?.command ?? null
+    if (command !== null && !command.completed) {
+      command.copying = false
+      command.status = fields.code === '57014' ? 'cancelled' : 'error'
+      command.error_code = fields.code
+      command.error_message = fields.message
+    }
+    const isFatal = fatal.has(fields.severity)
+    if (head === null || isFatal) return null
+    const refusal = head.refusal
+    if (head.kind === 'query' || head.kind === 'function_call') {
+      settleStatements(head, command?.statements_done ?? 0, false)
+    } else if (head.kind !== 'sync') {
+      // A failed Parse of the unnamed statement has dropped the one before it.
+      inFlight.shift()
+      drop(head)
+      if (head.kind === 'parse' && head.change?.change.name === '') state.statements.forget('')
+      skipToSync()
+    }
+    return refusal === null ? null : errorResponse(refusal)
+  }
+
+  const onCommandComplete = (piece: BackendPiece, head: Entry): void => {
+    const { command } = head
+    if (command === null) return
+    command.copying = false
+    if (piece.type === backend.command_complete)
+      addTag(command, piece.buffer.toString('latin1', piece.start + header_bytes, piece.end - 1))
+    if (head.statements !== null) {
+      for (const change of head.statements[command.statements_done] ?? []) settle(change, true)
+    }
+    command.statements_done++
+    if (head.kind === 'execute') answered(head)
+  }
+
+  const onReady = (piece: BackendPiece): void => {
+    state.transaction = piece.buffer[piece.start + header_bytes] ?? 0
+    ready = true
+    for (;;) {
+      const head = inFlight.head()
+      if (head === null) break
+      if (head.kind === 'query' || head.kind === 'function_call' || head.kind === 'sync') {
+        settleStatements(head, head.command?.statements_done ?? 0, false)
+        answered(head)
+        break
+      }
+      // Not expected from a server that keeps the protocol: what was due before will not come any more.
+      inFlight.shift()
+      drop(head)
+    }
+    if (state.transaction === 0x49) state.portals.clear()
+  }
+
+  /** The server reads COPY data now: it swallows every Sync up to the client's CopyDone or CopyFail. */
+  const onCopyIn = (): void => {
+    let index = 1
+    for (;;) {
+      const next = inFlight.at(index)
+      if (next === null) {
+        state.copyOpen = true
+        return
+      }
+      if (next.kind === 'copy_end') return
+      if (next.kind === 'sync') inFlight.remove(index)
+      else index++
+    }
+  }
+
+  const onParameter = (piece: BackendPiece): void => {
+    const from = piece.start + header_bytes
+    const [name, value] = piece.buffer.toString('utf8', from, piece.end - 1).split('\0')
+    if (name === 'client_encoding' && value !== undefined) {
+      state.encoding = clientEncoding(value)
+      if (!encodingIsSafe(value)) fault = `client encoding ${value} is not supported`
+    } else if (name === 'standard_conforming_strings') state.plainBackslashes = value !== 'off'
+    else if (name === 'search_path' || name === 'session_authorization') state.proofs = false
+  }
+
+  const onDescription = (piece: BackendPiece, head: Entry | null): void => {
+    if (head?.described == null) return
+    const at = piece.start + header_bytes
+    const count = piece.buffer.readUInt16BE(at)
+    if (at + 2 + count * 4 > piece.end) return
+    const oids: number[] = []
+    for (let i = 0; i < count; i++) oids.push(piece.buffer.readInt32BE(at + 2 + i * 4))
+    head.described.oids = oids
+  }
+
+  /** Looks at the beginning of a message (all of it where it decides something); returns what takes its place, if anything. */
+  const meet = (piece: BackendPiece): Buffer | null => {
+    const head = inFlight.head()
+    const command = head?.command ?? null
+    if (head !== null && head.batch > batch) batch = head.batch
+    owner = command !== null && !(head?.kind === 'sync' && command.completed) ? command : null
+    switch (piece.type) {
+      case backend.data_row:
+      case backend.notice:
+      case backend.copy_data:
+        return null
+      case backend.notification:
+        owner = null
+        return null
+      case backend.parameter_status:
+        onParameter(piece)
+        return null
+      case backend.parse_complete:
+        return settleIf(head, 'parse')
+      case backend.bind_complete:
+        return settleIf(head, 'bind')
+      case backend.close_complete:
+        return settleIf(head, 'close')
+      case backend.row_description:
+      case backend.no_data:
+        if (head?.kind === 'describe') answered(head)
+        return null
+      case backend.parameter_description:
+        onDescription(piece, head)
+        return null
+      case backend.command_complete:
+      case backend.empty_query:
+        if (head?.kind === 'query' || head?.kind === 'execute') onCommandComplete(piece, head)
+        else fault = 'the target answered what was not asked'
+        return null
+      case backend.portal_suspended:
+        if (command !== null) command.status = 'suspended'
+        return settleIf(head, 'execute')
+      case backend.error:
+        return onError(piece, head)
+      case backend.ready:
+        onReady(piece)
+        return null
+      case backend.copy_in:
+        onCopyIn()
+        return null
+      case backend.copy_out:
+        if (command !== null) command.copying = true
+        return null
+      case backend.copy_done:
+      case backend.function_result:
+        return null
+      default:
+        // Authentication, key data, CopyBoth: not in a session that is under way.
+        fault = 'the target sent a message that does not belong here'
+        return null
+    }
+  }
+
+  const settleIf = (head: Entry | null, kind: Entry['kind']): null => {
+    if (head?.kind === kind) answered(head)
+    else fault = 'the target answered what was not asked'
+    return null
+  }
+
+  const take = (piece: BackendPiece): void => {
+    const replacement = piece.first ? meet(piece) : null
+    if (fault !== null) return
+    if (replacement === null) {
+      note(piece.buffer, piece.start, piece.end, owner)
+      pass(piece)
+    } else {
+      flushRun()
+      note(replacement, 0, replacement.length, owner)
+      pieces.push(replacement)
+      bytes += replacement.length
+    }
+  }
+
+  return {
+    relay: (chunk) => {
+      pieces = []
+      bytes = 0
+      ready = false
+      walker.push(chunk)
+      for (;;) {
+        const piece = walker.next()
+        if (piece === null || fault !== null) break
+        if (piece === 'invalid') fault = 'the target sent bytes that are no message'
+        else take(piece)
+      }
+      flushNote()
+      flushRun()
+      return { pieces, bytes, batch, fault, ready }
+    },
+    finish: (command, status) => {
+      end(command, status)
+      flushNote()
+    },
+    abort: () => {
+      for (;;) {
+        const entry = inFlight.shift()
+        if (entry === null) break
+        drop(entry)
+      }
+      flushNote()
+    },
+  }
+}

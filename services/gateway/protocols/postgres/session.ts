@@ -1,0 +1,372 @@
+import type { SessionEnded } from '#core/events/types.ts'
+import { CairnError } from '#lib/error.ts'
+import type { Recorder, SessionRecorder } from '../../recorder/port.ts'
+import { openGate } from './gate.ts'
+import { errorResponse, sqlstate, type NativeError } from './errors.ts'
+import { terminateMessage } from './frontend-writes.ts'
+import { openIntake, type Batch } from './intake.ts'
+import * as limits from './limits.ts'
+import { openReceiver, type DecideCommand } from './receive.ts'
+import { openRelay, type Relayed } from './relay.ts'
+import type { ClientStream } from './startup.ts'
+import type { SessionState } from './state.ts'
+import type { StatementReader } from './statement.ts'
+import type { Upstream } from './upstream.ts'
+
+export type EndReason = SessionEnded['reason']
+
+export type SessionOptions = {
+  readonly client: ClientStream
+  readonly upstream: Upstream
+  readonly state: SessionState
+  readonly recorder: Recorder
+  readonly session: SessionRecorder
+  readonly decide: DecideCommand
+  readonly statements: StatementReader
+  readonly reads: 'wait' | 'overlap'
+  readonly message_bytes_max: number
+  readonly text_bytes_max: number
+  /** Ends a session without traffic; 0 never. */
+  readonly idle_timeout_ms: number
+  /** Monotonic clock, milliseconds with fractions. */
+  readonly now_ms: () => number
+  /** Counts a command for the process's metrics. */
+  readonly counted: (refused: boolean) => void
+}
+
+/** How a session went, for its session.ended record. */
+export type SessionSummary = Omit<SessionEnded, 'records'>
+
+export interface Session {
+  /** Resolves when the session is over and its last records are minted. */
+  readonly ended: Promise<SessionSummary>
+  /** Lets what runs finish, then ends; an idle session ends at once. */
+  drain(): void
+  /** Ends at once. */
+  terminate(reason: EndReason, detail: string): void
+  /** False as soon as the session is over. */
+  readonly open: boolean
+}
+
+type Held = { readonly pieces: readonly Buffer[]; readonly bytes: number; readonly batch: number }
+
+const shutdown: NativeError = {
+  severity: 'FATAL',
+  code: sqlstate.admin_shutdown,
+  message: 'terminating connection due to administrator command',
+}
+
+const notRecorded: NativeError = {
+  severity: 'FATAL',
+  code: sqlstate.audit_unavailable,
+  message: 'the command was not run: it could not be recorded',
+  hint: 'The audit trail is not available. Try again later.',
+}
+
+/**
+ * A session under way: two streams, the state between them, and the rule that a command is durable before a byte of it reaches
+ * the target. Batches wait in order; while one waits, the next are already recorded, so that they share a commit.
+ */
+export const runSession = (options: SessionOptions): Session => {
+  const { client, state, recorder, session, now_ms } = options
+  const upstream = options.upstream.stream
+  const started_ms = now_ms()
+  const clientGate = openGate(client)
+  const upstreamGate = openGate(upstream)
+  const { promise: ended, resolve: resolveEnded } = Promise.withResolvers<SessionSummary>()
+  let over = false
+  let draining = false
+  let targetClosed = false
+  let commands = 0
+  let refused = 0
+  let client_bytes = 0
+  let target_bytes = 0
+  /** Batches that are not sent yet. */
+  let queue: (Batch & { durable: boolean })[] = []
+  let queued_bytes = 0
+  /** Every batch up to this one is durable. */
+  let durableBatch = 0
+  /** Answers that wait for their batch to be durable. */
+  let held: Held[] = []
+  let held_bytes = 0
+  let awaitingDrained = false
+
+  const relay = openRelay({
+    state,
+    recorder: session,
+    now_ms,
+    chunk_bytes_max: limits.chunk_bytes_max,
+  })
+  const intake = openIntake({
+    state,
+    recorder: session,
+    receive: openReceiver({
+      recorder: session,
+      decide: options.decide,
+      counted: (wasRefused) => {
+        commands++
+        if (wasRefused) refused++
+        options.counted(wasRefused)
+      },
+    }),
+    statements: options.statements,
+    message_bytes_max: options.message_bytes_max,
+    statements_max: limits.statements_max,
+    portals_max: limits.portals_max,
+    parameters_bytes_max: options.text_bytes_max,
+    chunk_bytes_max: limits.chunk_bytes_max,
+  })
+
+  const end = (reason: EndReason, detail: string, native: NativeError | null): void => {
+    if (over) return
+    over = true
+    held = []
+    queue = []
+    relay.abort()
+    if (native === null) client.end()
+    else client.end(errorResponse(native))
+    upstream.end(terminateMessage)
+    clientGate.release()
+    upstreamGate.release()
+    const timer = setTimeout(() => {
+      client.destroy()
+      upstream.destroy()
+    }, limits.close_timeout_ms)
+    timer.unref()
+    resolveEnded({
+      reason,
+      detail,
+      commands,
+      refused,
+      client_bytes,
+      target_bytes,
+      duration_us: Math.round((now_ms() - started_ms) * 1000),
+    })
+  }
+
+  const auditFailed = (error: unknown): void => {
+    const detail = error instanceof CairnError ? error.code : 'audit_unavailable'
+    end('audit_unavailable', detail, notRecorded)
+  }
+
+  /** Slows both legs while the recorder's queue is over its mark. */
+  const watchCongestion = (): void => {
+    if (!recorder.congested || awaitingDrained) return
+    awaitingDrained = true
+    clientGate.close('congested')
+    upstreamGate.close('congested')
+    void recorder.drained().then(() => {
+      awaitingDrained = false
+      clientGate.open('congested')
+      upstreamGate.open('congested')
+    })
+  }
+
+  const watchQueue = (): void => {
+    if (queued_bytes > limits.queued_bytes_max || state.inFlight.length > limits.in_flight_max)
+      clientGate.close('queue')
+    else clientGate.open('queue')
+    if (intake.parked) clientGate.close('parked')
+    else clientGate.open('parked')
+  }
+
+  const idle = (): boolean => state.inFlight.length === 0 && queue.length === 0
+
+  const finishDrain = (): void => {
+    if (draining && idle() && held.length === 0 && state.transaction === 0x49)
+      end('drained', 'the gateway shuts down', shutdown)
+  }
+
+  const send = (batch: Batch): void => {
+    const now = now_ms()
+    for (const command of batch.commands) command.started_ms = now
+    const { pieces } = batch
+    if (pieces.length > 1) upstream.cork()
+    let room = true
+    for (const piece of pieces) room = upstream.write(piece)
+    if (pieces.length > 1) upstream.uncork()
+    if (!room) clientGate.close('target')
+    if (batch.terminated) end('client_closed', '', null)
+  }
+
+  const sendQueued = (): void => {
+    while (!over && queue[0]?.durable === true) {
+      const batch = queue.shift()!
+      queued_bytes -= batch.bytes
+      send(batch)
+    }
+    watchQueue()
+  }
+
+  /** Marks a batch durable once its records are. Commits complete in the order they were asked for. */
+  const whenDurable = (batch: Batch, then: () => void): void => {
+    recorder.durable().then(() => {
+      durableBatch = batch.number
+      if (!over) then()
+    }, auditFailed)
+  }
+
+  const submit = (batch: Batch): void => {
+    const behind = durableBatch < batch.number - 1
+    if (batch.pieces.length === 0 && !batch.terminated && !batch.recorded) {
+      if (!behind) durableBatch = batch.number
+      return
+    }
+    const overlap = options.reads === 'overlap' && batch.pure && state.proofs
+    const mustWait = batch.recorded && !overlap
+    if (queue.length === 0 && !mustWait) {
+      if (!batch.recorded && !behind) durableBatch = batch.number
+      else whenDurable(batch, release)
+      send(batch)
+      return
+    }
+    const queued = { ...batch, durable: !batch.recorded && !behind }
+    queue.push(queued)
+    queued_bytes += batch.bytes
+    if (queued.durable) {
+      durableBatch = batch.number
+      sendQueued()
+      return
+    }
+    whenDurable(batch, () => {
+      queued.durable = true
+      sendQueued()
+      release()
+    })
+  }
+
+  const writeClient = (pieces: readonly Buffer[]): void => {
+    if (pieces.length > 1) client.cork()
+    let room = true
+    for (const piece of pieces) room = client.write(piece)
+    if (pieces.length > 1) client.uncork()
+    if (!room) upstreamGate.close('client')
+  }
+
+  /** Gives the client what waited for durability. */
+  const release = (): void => {
+    let count = 0
+    for (const answer of held) {
+      if (answer.batch > durableBatch) break
+      held_bytes -= answer.bytes
+      writeClient(answer.pieces)
+      count++
+    }
+    if (count > 0) held = held.slice(count)
+    if (held_bytes <= limits.held_bytes_max) upstreamGate.open('held')
+    if (held.length > 0) return
+    if (targetClosed) end('target_closed', '', null)
+    finishDrain()
+  }
+
+  const deliver = (relayed: Relayed): void => {
+    if (relayed.bytes === 0) return
+    if (held.length === 0 && relayed.batch <= durableBatch) {
+      writeClient(relayed.pieces)
+      return
+    }
+    held.push(relayed)
+    held_bytes += relayed.bytes
+    if (held_bytes > limits.held_bytes_max) upstreamGate.close('held')
+  }
+
+  const takeInput = (): void => {
+    for (;;) {
+      const result = intake.run()
+      if (result.kind === 'violation') {
+        for (const command of result.batch.commands) relay.finish(command, 'aborted')
+        end('protocol_error', result.error.violation, {
+          severity: 'FATAL',
+          code: result.error.too_large
+            ? sqlstate.program_limit_exceeded
+            : sqlstate.protocol_violation,
+          message: result.error.violation,
+        })
+        return
+      }
+      for (const command of result.batch.commands)
+        if (command.due === 0 && !command.refused) relay.finish(command, 'aborted')
+      submit(result.batch)
+      watchCongestion()
+      if (over) return
+      if (!(intake.parked && state.inFlight.length === 0)) break
+    }
+    watchQueue()
+  }
+
+  const onClientData = (chunk: Buffer): void => {
+    if (over) return
+    client_bytes += chunk.length
+    intake.push(chunk)
+    if (!recorder.available) {
+      auditFailed(new CairnError('audit_unavailable', 'not available'))
+      return
+    }
+    if (!intake.parked) takeInput()
+  }
+
+  const onTargetData = (chunk: Buffer): void => {
+    if (over) return
+    target_bytes += chunk.length
+    const relayed = relay.relay(chunk)
+    deliver(relayed)
+    watchCongestion()
+    if (relayed.fault !== null) {
+      end('gateway_error', relayed.fault, {
+        severity: 'FATAL',
+        code: sqlstate.protocol_violation,
+        message: relayed.fault,
+      })
+      return
+    }
+    if (intake.parked) {
+      if (state.copyOpen)
+        end('protocol_error', 'unexpected message during COPY from stdin', {
+          severity: 'FATAL',
+          code: sqlstate.protocol_violation,
+          message: 'unexpected message during COPY from stdin',
+        })
+      else if (state.inFlight.length === 0) takeInput()
+    } else watchQueue()
+    if (relayed.ready) finishDrain()
+  }
+
+  const onTargetClosed = (): void => {
+    targetClosed = true
+    if (held.length === 0) end('target_closed', '', null)
+  }
+
+  client.on('data', onClientData)
+  client.on('drain', () => upstreamGate.open('client'))
+  client.on('error', (error) => end('client_closed', error.name, null))
+  client.on('end', () => end('client_closed', '', null))
+  client.on('close', () => end('client_closed', '', null))
+  upstream.on('data', onTargetData)
+  upstream.on('drain', () => clientGate.open('target'))
+  upstream.on('error', () => undefined)
+  upstream.on('end', onTargetClosed)
+  upstream.on('close', onTargetClosed)
+  if (options.idle_timeout_ms > 0)
+    client.setTimeout(options.idle_timeout_ms, () => {
+      if (idle())
+        end('idle_timeout', '', {
+          severity: 'FATAL',
+          code: sqlstate.idle_session_timeout,
+          message: 'terminating connection due to idle-session timeout',
+        })
+    })
+  clientGate.start()
+  upstreamGate.start()
+
+  return {
+    ended,
+    drain: () => {
+      draining = true
+      finishDrain()
+    },
+    terminate: (reason, detail) => end(reason, detail, shutdown),
+    get open() {
+      return !over
+    },
+  }
+}

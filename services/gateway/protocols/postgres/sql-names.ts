@@ -1,0 +1,77 @@
+import type { PendingChange } from './in-flight.ts'
+import type { Prepared } from './prepared.ts'
+import type { SessionState } from './state.ts'
+import type { NameAction, StatementText } from './statement.ts'
+
+/** What a text does to the names of prepared statements, statement by statement, and what it really runs. */
+export type ResolvedStatement = {
+  readonly changes: readonly (readonly PendingChange[])[] | null
+  /** With the effects of what EXECUTE runs after those of the text itself. */
+  readonly statement: StatementText
+  /** The prepared statement an EXECUTE names; empty if none. */
+  readonly name: string
+}
+
+type Statements = StatementText['statements']
+
+/** A statement that EXECUTE names and the gateway never saw: it may exist all the same (made inside a function). */
+const opaque: Statements = [
+  { verb: 'unknown', offset: 0, length: 0, effects: [{ action: 'unknown', object: '' }] },
+]
+
+/**
+ * Follows SQL's own PREPARE, EXECUTE and DEALLOCATE, which share their names with the protocol's prepared statements. The target logs
+ * an EXECUTE by its own text, and so does the record; the effects of the statement it runs are added to its own.
+ * `doubt`: the name's meaning hangs on answers that are due.
+ */
+export const nameChanges = (
+  state: SessionState,
+  statement: StatementText,
+): ResolvedStatement | 'doubt' => {
+  const { names } = statement
+  if (names === null) return { changes: null, statement, name: '' }
+  const before: Statements[number][] = []
+  for (const name of names.executes) {
+    const found = state.statements.lookup(name, state.segment)
+    if (!found.found && found.doubt) return 'doubt'
+    if (found.found) before.push(...found.value.statement.statements)
+  }
+  const changes = names.changes.map((action) => changesOf(state, action))
+  const inner: Statements[number][] = []
+  for (const name of names.executes) {
+    // The text itself may have changed the name, before or after it runs it: both meanings count.
+    const found = state.statements.lookup(name, state.segment)
+    if (found.found) inner.push(...found.value.statement.statements)
+  }
+  const run = [...new Set([...before, ...inner])]
+  const executes = names.executes.length > 0
+  return {
+    changes,
+    name: names.executes[0] ?? '',
+    statement: executes
+      ? {
+          ...statement,
+          pure_read: false,
+          statements: [...statement.statements, ...(run.length > 0 ? run : opaque)],
+        }
+      : statement,
+  }
+}
+
+const changesOf = (state: SessionState, action: NameAction | null): readonly PendingChange[] => {
+  const table = state.statements
+  const change = (name: string, value: Prepared | null): PendingChange => ({
+    table,
+    change: table.change(name, value, state.segment),
+  })
+  switch (action?.action) {
+    case 'prepare':
+      return [change(action.name, { name: action.name, statement: action.statement, oids: [] })]
+    case 'deallocate':
+      return [change(action.name, null)]
+    case 'deallocate_all':
+      return table.names().map((name) => change(name, null))
+    case undefined:
+      return []
+  }
+}

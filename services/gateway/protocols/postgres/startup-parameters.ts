@@ -1,0 +1,179 @@
+/**
+ * Startup parameters: what a client may set for its session at the target before the first command.
+ *
+ *     options = *(space / "-c" [space] name "=" value / "--" name "=" value)     a backslash keeps the next character
+ */
+
+export type StartupRefusal = { readonly reason: string; readonly detail: string }
+
+/** What the client asked for, checked. */
+export type StartupRequest = {
+  readonly target: string
+  /** Empty: the target's default. */
+  readonly database: string
+  readonly role: string
+  /** What goes on to the target, names in lower case but for the ones PostgreSQL writes otherwise. */
+  readonly parameters: ReadonlyMap<string, string>
+  /** Every setting by lower-case name, those in `options` included. */
+  readonly settings: ReadonlyMap<string, string>
+}
+
+/** Settings that change who acts, switch the target's own log off, or load code: never the client's. */
+const forbidden = new Set([
+  'role',
+  'session_authorization',
+  'session_replication_role',
+  'session_preload_libraries',
+  'local_preload_libraries',
+  'shared_preload_libraries',
+  'dynamic_library_path',
+  'allow_system_table_mods',
+  'log_statement',
+  'log_min_messages',
+  'log_min_error_statement',
+  'log_min_duration_statement',
+])
+
+/** Client encodings whose characters may contain ASCII bytes: text in them could mean one thing here and another there. */
+const unsafe_encodings = new Set([
+  'sjis',
+  'mskanji',
+  'shiftjis',
+  'win932',
+  'windows932',
+  'big5',
+  'win950',
+  'windows950',
+  'gbk',
+  'win936',
+  'windows936',
+  'uhc',
+  'win949',
+  'windows949',
+  'johab',
+  'gb18030',
+  'shiftjis2004',
+  'sjis2004',
+])
+
+/** PostgreSQL compares encoding names by their letters and digits alone. */
+const encodingKey = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '')
+
+/** Whether text in this client encoding can be read without doubt. */
+export const encodingIsSafe = (name: string): boolean => !unsafe_encodings.has(encodingKey(name))
+
+const settingName = /^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)*$/
+
+/** Splits `options` as the server does: at white space, a backslash keeping the next character. */
+const splitOptions = (options: string): string[] => {
+  const words: string[] = []
+  let word: string | null = null
+  for (let i = 0; i < options.length; i++) {
+    const char = options[i]!
+    if (/\s/.test(char)) {
+      if (word !== null) words.push(word)
+      word = null
+    } else if (char === '\\' && i + 1 < options.length) word = (word ?? '') + options[++i]!
+    else word = (word ?? '') + char
+  }
+  if (word !== null) words.push(word)
+  return words
+}
+
+/** Settings named in `options`; null when it holds anything else than settings. */
+export const readOptions = (options: string): readonly (readonly [string, string])[] | null => {
+  const settings: [string, string][] = []
+  const words = splitOptions(options)
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!
+    let setting: string
+    if (word === '-c') setting = words[++i] ?? ''
+    else if (word.startsWith('-c')) setting = word.slice(2)
+    else if (word.startsWith('--')) setting = word.slice(2)
+    else return null
+    const at = setting.indexOf('=')
+    if (at <= 0) return null
+    settings.push([setting.slice(0, at).replaceAll('-', '_'), setting.slice(at + 1)])
+  }
+  return settings
+}
+
+const settingRefusal = (name: string, value: string): StartupRefusal | null => {
+  const key = name.toLowerCase()
+  if (!settingName.test(name))
+    return {
+      reason: 'parameter_invalid',
+      detail: 'a startup parameter has a name that is no setting',
+    }
+  if (forbidden.has(key))
+    return {
+      reason: 'parameter_refused',
+      detail: `the startup parameter "${key}" is not the client's to set`,
+    }
+  if (key === 'client_encoding' && !encodingIsSafe(value))
+    return {
+      reason: 'encoding_refused',
+      detail: `the client encoding "${value.slice(0, 32)}" is not supported`,
+    }
+  return null
+}
+
+/** Values of `replication` that mean an ordinary connection. */
+const noReplication = new Set(['false', 'off', 'no', '0', 'f', 'n', 'of', 'fa', 'fal', 'fals'])
+
+/**
+ * Reads what a client asks for from its startup parameters: `dbname` is `target` or `target/database`, `user` the role.
+ * Refuses replication, settings that are not the client's, and `options` with anything but settings.
+ */
+export const readStartupRequest = (
+  given: ReadonlyMap<string, string>,
+): StartupRequest | StartupRefusal => {
+  const role = given.get('user') ?? ''
+  const name = given.get('database') ?? role
+  const slash = name.indexOf('/')
+  const parameters = new Map<string, string>()
+  const settings = new Map<string, string>()
+  if (role === '')
+    return { reason: 'role_missing', detail: 'no user (the role asked for) in the startup message' }
+  if (Buffer.byteLength(name) > 256 || Buffer.byteLength(role) > 63)
+    return { reason: 'name_too_long', detail: 'the user or database name is too long' }
+  for (const [parameter, value] of given) {
+    if (parameter === 'user' || parameter === 'database') continue
+    if (parameter === 'replication') {
+      if (noReplication.has(value.toLowerCase())) continue
+      return {
+        reason: 'replication_refused',
+        detail: 'replication connections are not allowed',
+      }
+    }
+    if (parameter === 'options') {
+      const inner = readOptions(value)
+      if (inner === null)
+        return {
+          reason: 'parameter_refused',
+          detail: 'the startup parameter "options" may hold settings (-c name=value) only',
+        }
+      for (const [setting, text] of inner) {
+        const refusal = settingRefusal(setting, text)
+        if (refusal !== null) return refusal
+        settings.set(setting.toLowerCase(), text)
+      }
+    } else {
+      const refusal = settingRefusal(parameter, value)
+      if (refusal !== null) return refusal
+      settings.set(parameter.toLowerCase(), value)
+    }
+    parameters.set(parameter, value)
+  }
+  return {
+    target: slash === -1 ? name : name.slice(0, slash),
+    database: slash === -1 ? '' : name.slice(slash + 1),
+    role,
+    parameters,
+    settings,
+  }
+}
+
+export const isStartupRefusal = (
+  request: StartupRequest | StartupRefusal,
+): request is StartupRefusal => 'reason' in request

@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto'
+import type { Command } from './command.ts'
+import { clientEncoding, type ClientEncoding } from './encoding.ts'
+import { openInFlight, type InFlight } from './in-flight.ts'
+import { openNames, type Names } from './names.ts'
+import type { Portal, Prepared } from './prepared.ts'
+
+/** What the gateway knows of a session between its two legs. Both directions read and change it, in one thread. */
+export type SessionState = {
+  readonly inFlight: InFlight
+  readonly statements: Names<Prepared>
+  readonly portals: Names<Portal>
+  /** Counts the borders after which an error no longer skips: each Sync, each simple query. */
+  segment: number
+  /** Extended messages were sent since the last border. */
+  unsynced: boolean
+  /** The latest command since the last border; its ReadyForQuery belongs to it. */
+  segmentCommand: Command | null
+  /** The server failed in a segment whose Sync has not been sent: it ignores everything until that. */
+  skipping: boolean
+  /** The latest Query or Execute: CopyData belongs to it. */
+  inputOwner: Command | null
+  /** The server reads COPY data, and the client has not ended it. */
+  copyOpen: boolean
+  /** Transaction status of the latest ReadyForQuery: I idle, T in transaction, E failed. */
+  transaction: number
+  encoding: ClientEncoding
+  /** Backslashes in plain literals are only characters, as the parser assumes. */
+  plainBackslashes: boolean
+  /** Nothing in the session makes the proof of a pure read doubtful (search path, role ...). */
+  proofs: boolean
+  /** Number of the latest batch sent to the target. */
+  batch: number
+  /** A portal name that no client can know: executing it fails, which is how a refusal takes its place in the stream. */
+  readonly refusedPortal: string
+}
+
+export const newSessionState = (
+  parameters: ReadonlyMap<string, string>,
+  proofs: boolean,
+): SessionState => ({
+  inFlight: openInFlight(),
+  statements: openNames(),
+  portals: openNames(),
+  segment: 0,
+  unsynced: false,
+  segmentCommand: null,
+  skipping: false,
+  inputOwner: null,
+  copyOpen: false,
+  transaction: 0x49,
+  encoding: clientEncoding(parameters.get('client_encoding') ?? 'UTF8'),
+  plainBackslashes: parameters.get('standard_conforming_strings') !== 'off',
+  proofs,
+  batch: 0,
+  refusedPortal: `cairn refused ${randomBytes(12).toString('hex')}`,
+})

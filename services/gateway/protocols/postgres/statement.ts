@@ -1,0 +1,250 @@
+import { hash } from 'node:crypto'
+import { isAscii } from 'node:buffer'
+import type { CommandReceived } from '#core/events/types.ts'
+import {
+  firstVerb,
+  type PreparedText,
+  type SqlAnalysed,
+  type SqlAnalysis,
+} from '#core/sql/analysis.ts'
+import { name_bytes_max } from './frontend-messages.ts'
+
+/** SQL's own PREPARE, EXECUTE and DEALLOCATE share their names with the protocol's prepared statements. */
+export type NameActions = {
+  /** Per statement of the text. */
+  readonly changes: readonly (NameAction | null)[]
+  /** Names that EXECUTE runs, anywhere in the text. */
+  readonly executes: readonly string[]
+}
+
+export type NameAction =
+  | { readonly action: 'prepare'; readonly name: string; readonly statement: StatementText }
+  | { readonly action: 'deallocate'; readonly name: string }
+  | { readonly action: 'deallocate_all' }
+
+/** A text as the session sees and records it. */
+export type StatementText = {
+  /** As recorded: passwords replaced, cut at the limit. */
+  readonly text: string
+  readonly text_bytes: number
+  readonly text_sha256: Buffer
+  readonly verb: string
+  readonly fingerprint: string
+  readonly statements: CommandReceived['statements']
+  readonly parse_error: string
+  readonly pure_read: boolean
+  /** What the policy looks at. */
+  readonly analysis: SqlAnalysis
+  /** Null for nearly every text. */
+  readonly names: NameActions | null
+  /** It may change what makes the proof of a pure read hold (search path, role, functions ...). */
+  readonly unsettling: boolean
+  /** Its meaning depends on session settings (encoding, backslashes in literals): read only when those are certain. */
+  readonly delicate: boolean
+}
+
+/** Cuts a text to at most this many bytes of UTF-8, at a character. */
+export const cutText = (text: string, bytes_max: number): string => {
+  // A character takes at most three bytes per UTF-16 unit.
+  if (text.length * 3 <= bytes_max) return text
+  const bytes = Buffer.from(text, 'utf8')
+  if (bytes.length <= bytes_max) return text
+  let end = bytes_max
+  while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end--
+  return bytes.toString('utf8', 0, end)
+}
+
+/** Analysis of what has no text. */
+const no_analysis: SqlAnalysed = {
+  ok: true,
+  fingerprint: '',
+  statements: [],
+  pureRead: false,
+  prepares: [],
+  executes: [],
+  deallocates: [],
+  transactions: [],
+  sets: [],
+  secrets: 0,
+}
+
+/** What is known of a statement that the gateway never saw. */
+export const unknownStatement = (why: string): StatementText => ({
+  text: '',
+  text_bytes: 0,
+  text_sha256: hash('sha256', '', 'buffer'),
+  verb: 'unknown',
+  fingerprint: '',
+  statements: [],
+  parse_error: why,
+  pure_read: false,
+  analysis: no_analysis,
+  names: null,
+  unsettling: true,
+  delicate: false,
+})
+
+export type StatementReader = {
+  /** Describes a text. `bytes` are the text's bytes as received, `trusted` false when settings make its meaning uncertain. */
+  readonly read: (text: string, bytes: Buffer, trusted: boolean) => StatementText
+}
+
+export type StatementReaderOptions = {
+  readonly analyze: (text: string) => SqlAnalysis
+  /** Replaces literals that are secrets. */
+  readonly redact: (text: string, analysis: SqlAnalysis) => string
+  /** Bound of a recorded text, bytes. */
+  readonly text_bytes_max: number
+}
+
+/** Settings that a session may change without making the proof of a pure read doubtful. */
+const quiet_settings = new Set([
+  'application_name',
+  'client_encoding',
+  'client_min_messages',
+  'datestyle',
+  'extra_float_digits',
+  'idle_in_transaction_session_timeout',
+  'intervalstyle',
+  'lock_timeout',
+  'statement_timeout',
+  'timezone',
+  'transaction_timeout',
+])
+
+/** First words of effects that change neither names nor settings. */
+const quiet_actions = new Set([
+  'select',
+  'insert',
+  'update',
+  'delete',
+  'truncate',
+  'lock',
+  'transaction',
+  'cursor',
+  'prepare',
+  'execute',
+  'deallocate',
+  'set',
+  'show',
+  'listen',
+  'unlisten',
+  'notify',
+  'explain',
+  'analyze',
+  'vacuum',
+  'copy.in',
+  'copy.out',
+])
+
+const isUnsettling = (analysis: SqlAnalysis): boolean =>
+  !analysis.ok ||
+  analysis.sets.some(({ name }) => !quiet_settings.has(name)) ||
+  (!analysis.pureRead &&
+    analysis.statements.some(({ effects }) =>
+      effects.some(({ action }) => !quiet_actions.has(action)),
+    ))
+
+/** The server keeps 63 bytes of a name. Keys here hold one character per byte. */
+const nameKey = (name: string): string => {
+  const bytes = Buffer.from(name, 'utf8')
+  let end = Math.min(bytes.length, name_bytes_max)
+  while (end < bytes.length && end > 0 && (bytes[end]! & 0xc0) === 0x80) end--
+  return bytes.toString('latin1', 0, end)
+}
+
+/** Joins the lists of an analysis to its statements, which stand in the same order. */
+const nameActions = (
+  analysis: SqlAnalysed,
+  prepared: (inner: PreparedText) => StatementText,
+): NameActions | null => {
+  const { prepares, deallocates, executes, statements } = analysis
+  if (prepares.length + deallocates.length + executes.length === 0) return null
+  let nextPrepare = 0
+  let nextDeallocate = 0
+  const changes = statements.map(({ verb }): NameAction | null => {
+    if (verb === 'prepare') {
+      const inner = prepares[nextPrepare++]
+      if (inner !== undefined)
+        return { action: 'prepare', name: nameKey(inner.name), statement: prepared(inner) }
+    } else if (verb === 'deallocate' || verb === 'discard') {
+      const name = deallocates[nextDeallocate]
+      // DISCARD PLANS and its like touch no name.
+      if (name === undefined || (verb === 'discard' && name !== '*')) return null
+      nextDeallocate++
+      return name === '*'
+        ? { action: 'deallocate_all' }
+        : { action: 'deallocate', name: nameKey(name) }
+    }
+    return null
+  })
+  return { changes, executes: executes.map(({ name }) => nameKey(name)) }
+}
+
+const sha256 = (bytes: Buffer): Buffer => hash('sha256', bytes, 'buffer')
+
+/** Prepares texts for the record. The recorded text is bounded, the analysis sees all of it. */
+export const openStatementReader = (options: StatementReaderOptions): StatementReader => {
+  const { analyze, redact, text_bytes_max } = options
+
+  const prepared = (inner: PreparedText): StatementText => {
+    const bytes = Buffer.from(inner.text, 'utf8')
+    return {
+      text: cutText(redact(inner.text, analyze(inner.text)), text_bytes_max).toWellFormed(),
+      text_bytes: bytes.length,
+      text_sha256: sha256(bytes),
+      verb: inner.verb,
+      fingerprint: '',
+      statements: [{ verb: inner.verb, offset: 0, length: bytes.length, effects: inner.effects }],
+      parse_error: '',
+      pure_read: inner.pureRead,
+      analysis: no_analysis,
+      names: null,
+      unsettling: !inner.pureRead,
+      delicate: false,
+    }
+  }
+
+  return {
+    read: (text, bytes, trusted) => {
+      const analysis = analyze(text)
+      const delicate = !isAscii(bytes) || text.includes('\\')
+      const common = {
+        text: cutText(redact(text, analysis), text_bytes_max).toWellFormed(),
+        text_bytes: bytes.length,
+        text_sha256: sha256(bytes),
+        delicate,
+        analysis,
+      }
+      if (analysis.ok && (trusted || !delicate))
+        return {
+          ...common,
+          verb: firstVerb(analysis),
+          fingerprint: analysis.fingerprint,
+          statements: analysis.statements,
+          parse_error: '',
+          pure_read: analysis.pureRead,
+          names: nameActions(analysis, prepared),
+          unsettling: isUnsettling(analysis),
+        }
+      return {
+        ...common,
+        ...unreadable,
+        parse_error: analysis.ok
+          ? 'standard_conforming_strings is off: what a backslash means is not certain'
+          : redact(analysis.error, analysis).toWellFormed(),
+      }
+    },
+  }
+}
+
+const unreadable = {
+  verb: 'unknown',
+  fingerprint: '',
+  statements: [
+    { verb: 'unknown', offset: 0, length: 0, effects: [{ action: 'unknown', object: '' }] },
+  ],
+  pure_read: false,
+  names: null,
+  unsettling: true,
+} as const

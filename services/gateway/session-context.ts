@@ -1,0 +1,26 @@
+import { zero_hash } from '#core/events/header.ts'
+import type { Context, Peer, Target } from '#core/events/types.ts'
+import type { Identity } from '#core/identity/identity.ts'
+
+/** The context that every event of a session carries. The recorder fills in the session id. */
+export const sessionContext = (options: {
+  readonly deployment: string
+  /** Name of the gateway process. */
+  readonly gateway: string
+  /** Null as long as nobody has proven who they are. */
+  readonly identity: Identity | null
+  readonly peer: Peer
+  readonly target: Target | null
+}): Context => ({
+  deployment: options.deployment,
+  gateway: options.gateway,
+  session: zero_hash,
+  actor: options.identity?.actor ?? null,
+  pipeline: options.identity?.pipeline ?? null,
+  peer: options.peer,
+  target: options.target,
+})
+
+/** The address of a connection, for the record: IPv4 in IPv6 is shown as IPv4. */
+export const peerAddress = (remote: string | undefined): string =>
+  (remote ?? '').replace(/^::ffff:(?=\d+\.)/, '')
