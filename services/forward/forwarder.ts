@@ -1,6 +1,6 @@
 import type { SinkConfig } from '#lib/config/schema.ts'
-import type { Log } from '#lib/log/port.ts'
-import { openPositions } from './position.ts'
+import type { Log, StoredRecord } from '#lib/log/port.ts'
+import { openPositions, type OpenBatch } from './position.ts'
 import { readRecord } from './record.ts'
 import type { Sink, SinkDeps, SinkKind } from './sink.ts'
 
@@ -9,7 +9,7 @@ const commit_gather_ms = 100
 /** While a batch waits for room, the log hears from us this often. */
 const keepalive_ms = 1_000
 /** Records handed out at once: enough to fill a write, few enough to wait for room. */
-const batch_records_max = 500
+const batch_records_max = 200
 /** How long a sink may take to deliver and prove what it took when the service stops. */
 const finish_timeout_ms = 5_000
 
@@ -47,6 +47,15 @@ export const openForwarder = async (options: ForwarderOptions): Promise<AsyncDis
   const sink: Sink = await kind.open(config, deps)
   const positions = openPositions(commit_gather_ms, trouble)
   const stopping = new AbortController()
+
+  const sendAll = async (records: readonly StoredRecord[], batch: OpenBatch): Promise<void> => {
+    for (const record of records) {
+      if (batch.ctx.signal.aborted || stopping.signal.aborted) return
+      const taken = sink.send(readRecord(record), () => positions.delivered(record, batch))
+      if (taken !== null) await patiently(taken, batch.ctx.heartbeat)
+    }
+  }
+
   const subscription = await log
     .subscribe({
       group: sinkGroup(config.name),
@@ -56,10 +65,11 @@ export const openForwarder = async (options: ForwarderOptions): Promise<AsyncDis
       onTrouble: trouble,
       // Returns without done(): the position follows behind the window, while the next batches are on their way.
       onBatch: async ({ records }, ctx) => {
-        for (const record of records) {
-          if (ctx.signal.aborted || stopping.signal.aborted) return
-          const taken = sink.send(readRecord(record), () => positions.delivered(record, ctx))
-          if (taken !== null) await patiently(taken, ctx.heartbeat)
+        const { promise: returned, resolve } = Promise.withResolvers<void>()
+        try {
+          await sendAll(records, { ctx, returned })
+        } finally {
+          resolve()
         }
       },
     })

@@ -1,19 +1,26 @@
 import { CairnError } from '#lib/error.ts'
 import type { BatchContext, LogPosition } from '#lib/log/port.ts'
 
+/** A batch of the log while its records are on their way. */
+export type OpenBatch = {
+  readonly ctx: BatchContext
+  /** Resolves when the handler has returned. Until then a position within the batch would end it and have its rest delivered again. */
+  readonly returned: Promise<void>
+}
+
 /**
  * A group's position behind the resend window: records count as delivered one by one, in order per partition, long after their batch was handed
  * out; commits are gathered, one at a time per partition.
  */
 export interface Positions {
-  /** A record counts as delivered; `ctx` is the one of its batch. */
-  delivered(at: LogPosition, ctx: BatchContext): void
+  /** A record counts as delivered. */
+  delivered(at: LogPosition, batch: OpenBatch): void
   /** Resolves when what counts as delivered is committed. */
   settled(): Promise<void>
 }
 
 type Partition = {
-  waiting: { readonly offset: bigint; readonly ctx: BatchContext } | null
+  waiting: { readonly offset: bigint; readonly batch: OpenBatch } | null
   running: Promise<void> | null
 }
 
@@ -31,10 +38,11 @@ export const openPositions = (
   const commit = async (partition: Partition): Promise<void> => {
     await pause()
     while (partition.waiting !== null) {
-      const { offset, ctx } = partition.waiting
+      const { offset, batch } = partition.waiting
       partition.waiting = null
+      await batch.returned
       try {
-        await ctx.done(offset)
+        await batch.ctx.done(offset)
       } catch (error) {
         // A partition that has gone to another consumer is delivered again by it, from its own position.
         if (!(error instanceof CairnError && error.code === 'log_fenced')) onTrouble(error)
@@ -43,11 +51,11 @@ export const openPositions = (
   }
 
   return {
-    delivered: ({ topic, partition: number, offset }, ctx) => {
+    delivered: ({ topic, partition: number, offset }, batch) => {
       const key = `${topic}/${number}`
       const partition = partitions.get(key) ?? { waiting: null, running: null }
       partitions.set(key, partition)
-      partition.waiting = { offset, ctx }
+      partition.waiting = { offset, batch }
       partition.running ??= commit(partition).finally(() => {
         partition.running = null
       })
