@@ -1,0 +1,43 @@
+import type { Identity, TokenBinding } from '#core/identity/identity.ts'
+import { evaluateSession } from '#core/policy/evaluate.ts'
+import type { PolicySet } from '#core/policy/policy-set.ts'
+import type { Config } from '#lib/config/schema.ts'
+
+/**
+ * The policy at the token exchange: may this identity reach this target in this role, in some database? Which database is asked when a
+ * session opens, where the gateway decides again; so a policy for other databases than the default one still gives a token.
+ */
+export const openAuthorization = (
+  config: Pick<Config, 'targets' | 'policies'>,
+  policy: PolicySet,
+) => {
+  // A concrete name for every pattern that a policy has: if any database is allowed, one of these is.
+  const named = config.policies.flatMap(({ databases }) =>
+    databases.map((pattern) => pattern.replaceAll('*', '')),
+  )
+  return async (
+    identity: Identity,
+    { target, role }: TokenBinding,
+  ): Promise<{ readonly allow: boolean; readonly reason: string }> => {
+    const found = config.targets.find(({ name }) => name === target)
+    if (found === undefined || !found.roles.some(({ name }) => name === role))
+      return { allow: false, reason: 'there is no such target or role' }
+    const decisions = [...new Set([found.default_database, ...named])].map((database) =>
+      evaluateSession(policy, {
+        issuer: identity.issuer,
+        claims: identity.claims,
+        protocol: found.protocol,
+        target,
+        role,
+        database,
+      }),
+    )
+    const allowed = decisions.find(({ outcome, dry_run }) => outcome === 'allow' || dry_run)
+    const said = allowed ?? decisions[0]
+    return {
+      allow: allowed !== undefined,
+      reason:
+        said === undefined ? 'no policy allows it' : `${said.rules.join(', ')}: ${said.reason}`,
+    }
+  }
+}

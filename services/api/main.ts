@@ -1,0 +1,174 @@
+import { hash, randomBytes, randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { policyText } from '#core/policy/canonical.ts'
+import { compilePolicies } from '#core/policy/policy-set.ts'
+import { openServerReader } from '#lib/clickhouse/server.ts'
+import type { ClickHouseReader } from '#lib/clickhouse/port.ts'
+import type { Config } from '#lib/config/schema.ts'
+import { openAuthenticator } from '#lib/identity/authenticator.ts'
+import { openTokenSigner } from '#lib/identity/cairn-token.ts'
+import { CairnError } from '#lib/error.ts'
+import type { Logger } from '#lib/logger.ts'
+import { openLog } from '#lib/log/open.ts'
+import { metricsText, openProcessMetrics } from '#lib/metrics.ts'
+import { openAdminToken } from './admin-token.ts'
+import { openApp } from './app.ts'
+import { auditGatewayId, openAuditRecorder, type AuditRecorder } from './audit.ts'
+import { openAuthentication } from './authentication.ts'
+import { openAuthorization } from './authorization.ts'
+import type { ApiDeps } from './deps.ts'
+import { groupsOf, openPipeline } from './pipeline.ts'
+import { routes } from './routes/registry.ts'
+import { openStore } from './store/store.ts'
+import { openTokenExchange } from './token-exchange.ts'
+
+/** How long ClickHouse may take for one query, milliseconds. */
+const query_timeout_ms = 25_000
+
+export type ApiServiceDeps = {
+  readonly logger: Logger
+  /** Aborted when the process is asked to stop. */
+  readonly signal: AbortSignal
+  /** Metrics of every process of this machine; absent: of this one. */
+  readonly machineMetrics?: () => Promise<string>
+}
+
+export interface RunningApi extends AsyncDisposable {
+  readonly ports: Readonly<Record<string, number>>
+}
+
+const packageVersion = async (): Promise<string> => {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { readonly version: string }).version
+}
+
+/** Where the tables are: a server, or the replay process's engine, which answers ClickHouse's HTTP interface on this machine. */
+const tablesAt = ({ clickhouse }: Pick<Config, 'clickhouse'>) => {
+  if (clickhouse.kind === 'embedded') {
+    const { http_host, http_port } = clickhouse
+    const host = http_host.includes(':') ? `[${http_host}]` : http_host
+    return { url: `http://${host}:${http_port}`, user: 'default', password: '' }
+  }
+  if (clickhouse.url === undefined)
+    throw new CairnError('config_invalid', 'clickhouse.kind server needs clickhouse.url')
+  return {
+    url: clickhouse.url,
+    user: clickhouse.user,
+    password: clickhouse.password?.reveal() ?? '',
+  }
+}
+
+const openTables = (config: Pick<Config, 'clickhouse'>): ClickHouseReader =>
+  openServerReader({
+    ...tablesAt(config),
+    database: config.clickhouse.database,
+    request_timeout_ms: query_timeout_ms,
+  })
+
+const no_one = { actor: null, pipeline: null, peer: null, target: null } as const
+
+/** The api's epoch in the trail: its first record now and, at a clean end, its last. */
+const openEpoch = async (
+  audit: AuditRecorder,
+  epoch: { readonly version: string; readonly policy_digest: string },
+  logger: Logger,
+): Promise<AsyncDisposable> => {
+  await audit.record('gateway.started', no_one, {
+    ...epoch,
+    runtime: `node ${process.version}`,
+    durability: 'broker',
+    reads: 'wait',
+    epoch_key: null,
+    predecessor: null,
+    recovered_records: 0,
+  })
+  return {
+    [Symbol.asyncDispose]: () =>
+      audit
+        .record('gateway.stopped', no_one, {
+          reason: 'stopped',
+          records: audit.records + 1,
+          sessions: 0,
+        })
+        .catch((error: unknown) => logger.error({ err: error }, 'the end could not be recorded')),
+  }
+}
+
+/**
+ * Runs the API. Disposing it ends open requests, then the epoch, then the log and ClickHouse connections.
+ *
+ * @throws CairnError('config_invalid' | 'log_unavailable' | 'audit_unavailable') and the listen errors of node:net
+ */
+export const startApi = async (config: Config, deps: ApiServiceDeps): Promise<RunningApi> => {
+  const { logger } = deps
+  openProcessMetrics()
+  await using opening = new AsyncDisposableStack()
+  const log = opening.use(
+    await openLog(config.log, {
+      data_dir: config.data_dir,
+      onTrouble: (error) => logger.warn({ err: error }, 'the log has trouble'),
+    }),
+  )
+  const store = openStore(opening.use(openTables(config)))
+  const audit = opening.use(
+    openAuditRecorder({
+      log,
+      deployment: config.deployment,
+      gateway_id: auditGatewayId(),
+      epoch: randomBytes(16),
+      now_us: () => Date.now() * 1000,
+      mono_ns: () => process.hrtime.bigint(),
+      onTrouble: (error) => logger.error({ err: error }, 'the log does not take audit notes'),
+    }),
+  )
+  const version = await packageVersion()
+  const policy = compilePolicies(config.policies, hash('sha256', policyText(config.policies)))
+  opening.use(await openEpoch(audit, { version, policy_digest: policy.digest }, logger))
+
+  const authenticator = await openAuthenticator(config, { logger })
+  const pipeline = openPipeline({
+    log,
+    store,
+    groups: groupsOf(config.forward.sinks),
+    machineMetrics: deps.machineMetrics ?? metricsText,
+  })
+  const api_deps: ApiDeps = {
+    store,
+    exchange: openTokenExchange({
+      authenticator,
+      signer: await openTokenSigner(config.data_dir, config.deployment),
+      authorize: openAuthorization(config, policy),
+      lifetime_s: config.api.tokens.lifetime_s,
+      clock: Date.now,
+      newTokenId: randomUUID,
+    }),
+    readiness: pipeline.readiness,
+    metrics: pipeline.metrics,
+    version,
+    now_ms: Date.now,
+  }
+  const app = await openApp({
+    routes,
+    deps: api_deps,
+    audit,
+    authentication: openAuthentication({
+      authenticator,
+      isAdminToken: await openAdminToken(config.data_dir),
+      roles: config.api.roles,
+    }),
+    host: config.api.host,
+    onError: (error, request) =>
+      logger.error({ err: error, ...request }, 'a request failed inside'),
+  })
+  opening.defer(() => app.close())
+  await app.listen({ host: config.api.host, port: config.api.port })
+  const { port } = app.server.address() as AddressInfo
+  logger.info({ host: config.api.host, port }, 'the api listens')
+
+  const held = opening.move()
+  return {
+    ports: { api: port },
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  }
+}

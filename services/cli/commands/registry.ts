@@ -1,0 +1,19 @@
+import type { Command } from '../command.ts'
+import { commandsCommand } from './commands.ts'
+import { configCheck } from './config-check.ts'
+import { replayCommand } from './replay.ts'
+import { sessions } from './sessions.ts'
+import { tokenCommand } from './token.ts'
+import { topicsApply } from './topics-apply.ts'
+import { upCommand } from './up.ts'
+
+/** Every command, in the order of the help. */
+export const commands: readonly Command[] = [
+  upCommand,
+  tokenCommand,
+  sessions,
+  commandsCommand,
+  replayCommand,
+  configCheck,
+  topicsApply,
+]
