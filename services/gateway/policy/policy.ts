@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
+import { policyText } from '#core/policy/canonical.ts'
 import { compilePolicies, type PolicySet } from '#core/policy/policy-set.ts'
-import type { Config, PolicyConfig } from '#lib/config/schema.ts'
+import type { Config } from '#lib/config/schema.ts'
 
 /** A policy in force and the text it came from: what policy.loaded records. */
 export type LoadedPolicy = {
@@ -16,25 +17,9 @@ export interface PolicyHolder {
   replace(policy: LoadedPolicy): void
 }
 
-/** Keys in a fixed order, so that the same policies have the same digest wherever they are written. */
-const canonical = (policies: readonly PolicyConfig[]): string =>
-  JSON.stringify(
-    policies.map(({ name, effect, issuers, claims, targets, roles, databases }) => ({
-      name,
-      effect,
-      issuers,
-      claims: Object.fromEntries(Object.entries(claims).sort(([a], [b]) => (a < b ? -1 : 1))),
-      targets,
-      roles,
-      databases,
-    })),
-    undefined,
-    2,
-  )
-
 /** Compiles the policies of a configuration. `source` is the file they came from. */
 export const loadPolicy = (config: Pick<Config, 'policies'>, source: string): LoadedPolicy => {
-  const text = canonical(config.policies)
+  const text = policyText(config.policies)
   return { text, source, set: compilePolicies(config.policies, hash('sha256', text)) }
 }
 
