@@ -79,7 +79,9 @@ ${
 defaultNetstreamDriverCertFile="${tls.cert}" defaultNetstreamDriverKeyFile="${tls.key}"`
 })
 module(load="imtcp" MaxSessions="500"${
-  tls === null ? '' : ' StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode="anon"'
+  tls === null
+    ? ''
+    : ' StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode="x509/certvalid"'
 })
 module(load="mmpstrucdata")
 template(name="parsed" type="list" option.jsonf="on") {
