@@ -1,121 +1,63 @@
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
-import type { CommandReceived, Context, Peer, Target } from '#core/events/types.ts'
-import type { Identity } from '#core/identity/identity.ts'
+import type { Context } from '#core/events/types.ts'
 import type { Config } from '#lib/config/schema.ts'
 import { CairnError } from '#lib/error.ts'
-import type { Authenticator } from '#lib/identity/authenticator.ts'
 import type { Logger } from '#lib/logger.ts'
 import type { Recorder, SessionRecorder } from '../../recorder/port.ts'
 import { peerAddress, sessionContext } from '../../session-context.ts'
+import { admit, type Admission, type AdmissionDeps, type Progress } from './admission.ts'
 import { authenticationOk, backendKeyData, readyForQuery } from './backend-writes.ts'
 import type { CancelKeys } from './cancel.ts'
-import { errorResponse, sqlstate, type NativeError } from './errors.ts'
+import { errorResponse } from './errors.ts'
 import { close_timeout_ms } from './limits.ts'
-import type { CommandDecision, CommandFacts } from './receive.ts'
+import { auditUnavailable, Refused, startRefused, targetRefused } from './refused.ts'
 import { runSession, type Session, type SessionSummary } from './session.ts'
-import { readPassword, startClient, type ClientStart, type ClientStream } from './startup.ts'
-import { isStartupRefusal, readStartupRequest, type StartupRequest } from './startup-parameters.ts'
+import { openSessionCancel } from './session-cancel.ts'
+import { startClient, type ClientStart, type ClientStream } from './startup.ts'
 import { newSessionState } from './state.ts'
-import { unknownStatement, type StatementReader } from './statement.ts'
-import type { PostgresTarget } from './target.ts'
-import { cancelUpstream, connectUpstream, type Upstream, type UpstreamFailure } from './upstream.ts'
-
-/** What the policy says about a session. */
-export type SessionDecision = {
-  readonly outcome: 'allow' | 'deny'
-  readonly rules: readonly string[]
-  readonly reason: string
-  readonly policy_digest: string
-}
-
-/** A session as the decision point sees it. */
-export type SessionFacts = {
-  readonly identity: Identity
-  readonly target: string
-  readonly role: string
-  readonly database: string
-}
-
-/** The decision point: who may open a session, and which command may run in it. */
-export interface Decider {
-  session(facts: SessionFacts): SessionDecision
-  command(facts: SessionFacts, command: CommandFacts): CommandDecision
-}
+import type { StatementReader } from './statement.ts'
+import { connectUpstream, type Upstream } from './upstream.ts'
 
 /** What every connection of a listener shares. */
-export type ConnectionDeps = {
+export type ConnectionDeps = Omit<AdmissionDeps, 'recording'> & {
   readonly config: Pick<Config, 'deployment' | 'gateway' | 'listeners'>
   /** Name of the gateway process. */
   readonly gateway_name: string
   readonly tls: SecureContext
-  readonly targets: ReadonlyMap<string, PostgresTarget>
-  readonly authenticator: Authenticator
-  readonly decider: Decider
   readonly recorder: Recorder
   readonly statements: StatementReader
   readonly cancels: CancelKeys
   readonly logger: Logger
+  /** Monotonic clock, milliseconds with fractions. */
   readonly now_ms: () => number
-  /** True when no more sessions fit. */
-  readonly full: () => boolean
-  /** True once the process is asked to stop. */
-  readonly stopping: () => boolean
   readonly onSession: (session: Session) => void
+  /** Counts a command. */
   readonly counted: (refused: boolean) => void
-  /** Counts how a connection ended: a refusal's reason, or `session` or `cancel`. */
+  /** Counts how a connection ended: `session`, `cancel`, `silent` or a refusal's reason. */
   readonly outcome: (outcome: string) => void
+  /** Aborted when everything must end now. */
   readonly signal: AbortSignal
 }
 
-/** Ends the handshake with a refusal. */
-class Refused extends Error {
-  readonly reason: string
-  readonly detail: string
-  readonly native: NativeError
-  readonly rules: readonly string[]
-  constructor(
-    reason: string,
-    detail: string,
-    native: Omit<NativeError, 'severity'>,
-    rules: readonly string[] = [],
-  ) {
-    super(reason)
-    this.reason = reason
-    this.detail = detail
-    this.native = { severity: 'FATAL', ...native }
-    this.rules = rules
-  }
+type SessionStart = Extract<ClientStart, { kind: 'session' }>
+
+/** One connection on its way. */
+type Connection = {
+  readonly deps: ConnectionDeps
+  readonly progress: Progress
+  /** The handshake is over: its timer stops. */
+  readonly admitted: () => void
 }
 
-/** What is known of a connection so far, for the record of its refusal. */
-type Progress = {
-  peer: Peer
-  identity: Identity | null
-  target: Target | null
-  requested_target: string
-  requested_role: string
-  stream: ClientStream
-}
-
-const denied = (request: StartupRequest): Omit<NativeError, 'severity'> => ({
-  code: sqlstate.invalid_authorization,
-  message: `no access to target "${request.target}" as role "${request.role}"`,
-})
-
-/** Says the same to a client whatever is wrong with its token; the record says what. */
-const tokenRefused: Omit<NativeError, 'severity'> = {
-  code: sqlstate.invalid_password,
-  message: 'authentication failed',
-  detail: 'The password must be a valid OIDC or Cairn token for this target and role.',
-}
-
-const unreachable = (failure: UpstreamFailure): Omit<NativeError, 'severity'> => {
-  const { native } = failure
-  return native === null
-    ? { code: sqlstate.connection_failure, message: failure.detail }
-    : { code: native.code, message: native.message }
-}
+const contextOf = ({ deps, progress }: Connection): Context =>
+  sessionContext({
+    deployment: deps.config.deployment,
+    gateway: deps.gateway_name,
+    identity: progress.identity,
+    peer: progress.peer,
+    target: progress.target,
+  })
 
 /** Startup parameters for the record: custom settings may hold anything, so only their names are kept. */
 const recordedSettings = (settings: ReadonlyMap<string, string>): Record<string, string> =>
@@ -123,192 +65,17 @@ const recordedSettings = (settings: ReadonlyMap<string, string>): Record<string,
     [...settings].map(([name, value]) => [name, name.includes('.') ? '' : value.toWellFormed()]),
   )
 
-const checkStart = (start: Extract<ClientStart, { kind: 'refused' }>): Refused =>
-  new Refused(start.reason, start.detail, {
-    code: start.unsupported
-      ? sqlstate.feature_not_supported
-      : (startCodes[start.reason] ?? sqlstate.protocol_violation),
-    message: start.detail,
-  })
-
-const startCodes: Readonly<Record<string, string>> = {
-  tls_required: sqlstate.invalid_authorization,
+/** A session whose records have begun. */
+type OpenSession = {
+  readonly admission: Admission
+  readonly upstream: Upstream
+  readonly session: SessionRecorder
+  readonly started_ms: number
 }
 
-/** Authenticates and decides; throws Refused. The target has heard nothing so far. */
-const admit = async (
-  deps: ConnectionDeps,
-  start: Extract<ClientStart, { kind: 'session' }>,
-  progress: Progress,
-): Promise<{
-  request: StartupRequest
-  facts: SessionFacts
-  target: PostgresTarget
-  decision: SessionDecision
-}> => {
-  const request = readStartupRequest(start.parameters)
-  progress.requested_role = (start.parameters.get('user') ?? '').toWellFormed()
-  progress.requested_target = (start.parameters.get('database') ?? '').toWellFormed()
-  if (isStartupRefusal(request))
-    throw new Refused(request.reason, request.detail, {
-      code:
-        request.reason === 'replication_refused' || request.reason === 'encoding_refused'
-          ? sqlstate.feature_not_supported
-          : sqlstate.invalid_authorization,
-      message: request.detail,
-    })
-  progress.requested_target = request.target
-  progress.peer = {
-    ...progress.peer,
-    client_software: (request.settings.get('application_name') ?? '').toWellFormed(),
-  }
-  if (deps.stopping())
-    throw new Refused('shutting_down', 'the gateway shuts down', {
-      code: sqlstate.cannot_connect_now,
-      message: 'the gateway is shutting down',
-    })
-  if (deps.full())
-    throw new Refused('sessions_max', 'too many open sessions', {
-      code: sqlstate.too_many_connections,
-      message: 'sorry, too many clients already',
-    })
-  if (!deps.recorder.available) throw auditUnavailable()
-  const token = await readPassword(start.stream, start.reader)
-  if (token === null) throw new Refused('password_invalid', 'no password message', tokenRefused)
-  const result = await deps.authenticator.authenticate(token, {
-    target: request.target,
-    role: request.role,
-    peer: { address: progress.peer.address, port: progress.peer.port },
-  })
-  if (!result.ok) throw new Refused(result.reason, result.detail, tokenRefused)
-  progress.identity = result.identity
-  const target = deps.targets.get(request.target)
-  if (target === undefined) throw new Refused('target_unknown', 'no such target', denied(request))
-  const facts: SessionFacts = {
-    identity: result.identity,
-    target: request.target,
-    role: request.role,
-    database: request.database === '' ? target.config.default_database : request.database,
-  }
-  progress.target = {
-    name: facts.target,
-    protocol: 'postgres',
-    database: facts.database.toWellFormed(),
-    role: facts.role,
-  }
-  const decision = deps.decider.session(facts)
-  if (decision.outcome !== 'allow')
-    throw new Refused('policy_denied', decision.reason, denied(request), decision.rules)
-  return { request, facts, target, decision }
-}
-
-const auditUnavailable = (): Refused =>
-  new Refused('audit_unavailable', 'the session could not be recorded', {
-    code: sqlstate.audit_unavailable,
-    message: 'the session was refused: it could not be recorded',
-    hint: 'The audit trail is not available. Try again later.',
-  })
-
-/** A cancel request in the session it is for: recorded, durable, then passed on with the target's own key. */
-const openCancel = (
-  deps: ConnectionDeps,
-  target: PostgresTarget,
-  upstream: Upstream,
-  session: SessionRecorder,
-  isOpen: () => boolean,
-): (() => Promise<void>) => {
-  let running = false
-  return async () => {
-    const { key } = upstream
-    if (running || key === null || !isOpen()) return
-    running = true
-    const statement = { ...unknownStatement(''), verb: 'cancel' }
-    const received: CommandReceived = {
-      ...statementFields(statement),
-      kind: 'cancel',
-      native: ['CancelRequest'],
-    }
-    const command = session.append('command.received', received)
-    session.append('decision.made', {
-      command,
-      outcome: 'allow',
-      rules: [],
-      reason: 'the cancel key of this session was shown',
-      policy_digest: '',
-      risk: 0,
-      dry_run: false,
-    })
-    await deps.recorder.durable()
-    const started_ms = deps.now_ms()
-    const { host, port, connect_timeout_ms } = target.config
-    const done = await cancelUpstream(
-      { host, port, tls: target.tls, timeout_ms: connect_timeout_ms, signal: deps.signal },
-      key,
-    )
-    running = false
-    if (!isOpen()) return
-    session.append('command.completed', {
-      command,
-      status: done ? 'ok' : 'error',
-      tag: '',
-      rows: -1,
-      response_bytes: 0,
-      input_bytes: 0,
-      duration_us: Math.round((deps.now_ms() - started_ms) * 1000),
-      error_code: done ? '' : sqlstate.connection_failure,
-      error_message: done ? '' : 'the target did not take the cancel request',
-    })
-  }
-}
-
-const statementFields = (
-  statement: ReturnType<typeof unknownStatement>,
-): Omit<CommandReceived, 'kind' | 'native'> => ({
-  text: statement.text,
-  text_bytes: statement.text_bytes,
-  text_sha256: statement.text_sha256,
-  verb: statement.verb,
-  fingerprint: statement.fingerprint,
-  statements: statement.statements,
-  statement_name: '',
-  portal_name: '',
-  parameters: [],
-  row_limit: 0,
-  parse_error: statement.parse_error,
-  pure_read: false,
-})
-
-const endSession = async (
-  deps: ConnectionDeps,
-  session: SessionRecorder,
-  credential: { readonly name: string; readonly user: string },
-  summary: SessionSummary,
-): Promise<void> => {
-  try {
-    session.append('credential.revoked', {
-      credential: credential.name,
-      principal: credential.user,
-      reason: 'the session is over',
-    })
-    session.append('session.ended', { ...summary, records: session.records + 1 })
-    await deps.recorder.durable()
-  } catch (error) {
-    deps.logger.error({ err: error }, "a session's end could not be recorded")
-  }
-}
-
-/** Opens the target, records the start, and runs the session to its end. Throws Refused before the client is let in. */
-const openSession = async (
-  deps: ConnectionDeps,
-  start: Extract<ClientStart, { kind: 'session' }>,
-  progress: Progress,
-  context: () => Context,
-  admitted: () => void,
-): Promise<void> => {
-  const { request, facts, target, decision } = await admit(deps, start, progress)
-  const credential = target.credentials.get(facts.role)
-  if (credential === undefined)
-    throw new Refused('role_unknown', 'no such role at the target', denied(request), decision.rules)
+/** Logs in at the target; gives up when the client goes away. */
+const reachTarget = async (start: SessionStart, admission: Admission): Promise<Upstream> => {
+  const { target, credential, facts, request, decision } = admission
   const gone = new AbortController()
   const onGone = (): void => gone.abort()
   start.stream.once('close', onGone)
@@ -325,12 +92,16 @@ const openSession = async (
     signal: gone.signal,
   })
   start.stream.off('close', onGone)
-  if (!connected.ok)
-    throw new Refused(connected.reason, connected.detail, unreachable(connected), decision.rules)
-  const { upstream } = connected
-  const { recorder } = deps
-  const startedAt = deps.now_ms()
-  const session = recorder.openSession(context(), {
+  if (!connected.ok) throw targetRefused(connected, decision.rules)
+  return connected.upstream
+}
+
+const recordStart = (
+  connection: Connection,
+  start: SessionStart,
+  { request, credential, decision }: Admission,
+): SessionRecorder => {
+  const session = connection.deps.recorder.openSession(contextOf(connection), {
     protocol_version: `3.${start.minor}`,
     parameters: recordedSettings(request.settings),
     decision: 'allow',
@@ -345,76 +116,128 @@ const openSession = async (
     principal: credential.user,
     expires: null,
   })
-  const abandon = (reason: SessionSummary['reason']): Promise<void> => {
-    upstream.stream.destroy()
-    return endSession(deps, session, credential, {
-      reason,
-      detail: 'before the first command',
-      commands: 0,
-      refused: 0,
-      client_bytes: 0,
-      target_bytes: 0,
-      duration_us: Math.round((deps.now_ms() - startedAt) * 1000),
-    })
-  }
+  return session
+}
+
+/** Records the end of a session: the last thing that is minted in it. */
+const recordEnd = async (
+  deps: ConnectionDeps,
+  { session, admission }: OpenSession,
+  summary: SessionSummary,
+): Promise<void> => {
   try {
-    await recorder.durable()
-  } catch {
-    void abandon('audit_unavailable')
-    throw auditUnavailable()
+    session.append('credential.revoked', {
+      credential: admission.credential.name,
+      principal: admission.credential.user,
+      reason: 'the session is over',
+    })
+    session.append('session.ended', { ...summary, records: session.records + 1 })
+    await deps.recorder.durable()
+  } catch (error) {
+    deps.logger.error({ err: error }, "a session's end could not be recorded")
   }
-  if (start.stream.destroyed || gone.signal.aborted) {
-    await abandon('client_closed')
-    return
-  }
-  admitted()
-  let running: Session | null = null
-  const cancel = openCancel(deps, target, upstream, session, () => running?.open === true)
-  const key = deps.cancels.mint(start.minor, () => {
-    cancel().catch((error: unknown) => deps.logger.warn({ err: error }, 'a cancel request failed'))
+}
+
+/** Ends a session that was recorded and never ran. */
+const abandon = async (
+  deps: ConnectionDeps,
+  open: OpenSession,
+  reason: SessionSummary['reason'],
+): Promise<void> => {
+  open.upstream.stream.destroy()
+  await recordEnd(deps, open, {
+    reason,
+    detail: 'before the first command',
+    commands: 0,
+    refused: 0,
+    client_bytes: 0,
+    target_bytes: 0,
+    duration_us: Math.round((deps.now_ms() - open.started_ms) * 1000),
   })
-  start.stream.write(
-    Buffer.concat([
-      authenticationOk,
-      upstream.greeting,
-      backendKeyData(key.pid, key.secret),
-      readyForQuery('I'),
-    ]),
-  )
-  const proofs = ![...request.settings.keys()].some(
-    (name) => name === 'search_path' || name.includes('.'),
-  )
+}
+
+/** Settings that decide what an unqualified name means: a proof that rests on names does not hold with them. */
+const proofsHold = (settings: ReadonlyMap<string, string>): boolean =>
+  ![...settings.keys()].some((name) => name === 'search_path' || name.includes('.'))
+
+/** Lets the client in and runs the session to its end. */
+const runOpenSession = async (
+  deps: ConnectionDeps,
+  start: SessionStart,
+  open: OpenSession,
+): Promise<void> => {
+  const { admission, upstream, session } = open
+  const { facts, request, target } = admission
+  const { recorder, logger, now_ms, signal, config } = deps
+  let running: Session | null = null
+  const cancel = openSessionCancel({
+    recorder,
+    session,
+    target,
+    key: upstream.key,
+    open: () => running?.open === true,
+    now_ms,
+    signal,
+  })
+  const key = deps.cancels.mint(start.minor, () => {
+    cancel().catch((error: unknown) => logger.warn({ err: error }, 'a cancel request failed'))
+  })
+  const greeting = [
+    authenticationOk,
+    upstream.greeting,
+    backendKeyData(key.pid, key.secret),
+    readyForQuery('I'),
+  ]
+  start.stream.write(Buffer.concat(greeting))
   running = runSession({
     client: start.stream,
     upstream,
-    state: newSessionState(upstream.parameters, proofs),
+    state: newSessionState(upstream.parameters, proofsHold(request.settings)),
     recorder,
     session,
     decide: (command) => deps.decider.command(facts, command),
     statements: deps.statements,
-    reads: deps.config.gateway.reads,
-    message_bytes_max: deps.config.gateway.message_bytes_max,
-    text_bytes_max: deps.config.gateway.text_bytes_max,
-    idle_timeout_ms: deps.config.gateway.idle_timeout_ms,
-    now_ms: deps.now_ms,
+    reads: config.gateway.reads,
+    message_bytes_max: config.gateway.message_bytes_max,
+    text_bytes_max: config.gateway.text_bytes_max,
+    idle_timeout_ms: config.gateway.idle_timeout_ms,
+    now_ms,
     counted: deps.counted,
   })
   deps.outcome('session')
   deps.onSession(running)
   const summary = await running.ended
   deps.cancels.forget(key)
-  await endSession(deps, session, credential, summary)
+  await recordEnd(deps, open, summary)
+}
+
+/** Token, identity, policy, target, record, and only then the client is let in. Throws Refused. */
+const serveSession = async (connection: Connection, start: SessionStart): Promise<void> => {
+  const { deps, progress } = connection
+  const { recorder } = deps
+  const admission = await admit({ ...deps, recording: () => recorder.available }, start, progress)
+  const upstream = await reachTarget(start, admission)
+  const session = recordStart(connection, start, admission)
+  const open: OpenSession = { admission, upstream, session, started_ms: deps.now_ms() }
+  try {
+    await recorder.durable()
+  } catch {
+    void abandon(deps, open, 'audit_unavailable')
+    throw auditUnavailable()
+  }
+  connection.admitted()
+  if (start.stream.destroyed) await abandon(deps, open, 'client_closed')
+  else await runOpenSession(deps, start, open)
 }
 
 const recordRefusal = (
-  deps: ConnectionDeps,
-  progress: Progress,
-  context: Context,
+  connection: Connection,
   refusal: Pick<Refused, 'reason' | 'detail' | 'rules'>,
 ): void => {
+  const { deps, progress } = connection
   deps.outcome(refusal.reason)
   try {
-    deps.recorder.append('session.refused', context, {
+    deps.recorder.append('session.refused', contextOf(connection), {
       reason: refusal.reason,
       detail: refusal.detail.toWellFormed(),
       requested_target: progress.requested_target.slice(0, 256),
@@ -435,90 +258,108 @@ const closeSoon = (stream: ClientStream): void => {
   stream.resume()
 }
 
-/**
- * Serves one connection from its first byte to its last. Never rejects: what goes wrong is told to the client in PostgreSQL's
- * words, recorded, and counted.
- */
-export const serveConnection = async (socket: Socket, deps: ConnectionDeps): Promise<void> => {
-  const progress: Progress = {
-    peer: {
-      address: peerAddress(socket.remoteAddress),
-      port: socket.remotePort ?? 0,
-      client_software: '',
-      tls: '',
-      fingerprint: '',
-    },
-    identity: null,
-    target: null,
-    requested_target: '',
-    requested_role: '',
-    stream: socket,
-  }
-  const context = (): Context =>
-    sessionContext({
-      deployment: deps.config.deployment,
-      gateway: deps.gateway_name,
-      identity: progress.identity,
-      peer: progress.peer,
-      target: progress.target,
-    })
-  let late = false
-  const timer = setTimeout(() => {
-    late = true
-    socket.destroy()
-  }, deps.config.gateway.handshake_timeout_ms)
-  socket.on('error', () => undefined)
-  try {
-    const start = await startClient(socket, {
-      context: deps.tls,
-      cleartext: deps.config.listeners.postgres.cleartext,
-    })
-    progress.stream = start.stream
-    start.stream.on('error', () => undefined)
-    if (start.kind === 'silent') {
-      deps.outcome('silent')
-      socket.destroy()
-    } else if (start.kind === 'refused') throw checkStart(start)
-    else if (start.kind === 'cancel') serveCancel(deps, start, progress, context())
-    else {
-      progress.peer = { ...progress.peer, tls: start.tls }
-      await openSession(deps, start, progress, context, () => clearTimeout(timer))
-    }
-  } catch (error) {
-    if (error instanceof Refused) {
-      recordRefusal(deps, progress, context(), error)
-      progress.stream.end(errorResponse(error.native))
-      closeSoon(progress.stream)
-    } else {
-      socket.destroy()
-      const detail = error instanceof CairnError ? error.message : 'internal error'
-      const reason = late
-        ? 'handshake_timeout'
-        : error instanceof CairnError
-          ? 'handshake_failed'
-          : 'gateway_error'
-      if (reason === 'gateway_error') deps.logger.error({ err: error }, 'a connection failed')
-      recordRefusal(deps, progress, context(), { reason, detail, rules: [] })
-    }
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 /** The client of a cancel request waits for the connection to close, and learns nothing else. */
 const serveCancel = (
-  deps: ConnectionDeps,
+  connection: Connection,
   start: Extract<ClientStart, { kind: 'cancel' }>,
-  progress: Progress,
-  context: Context,
 ): void => {
-  if (deps.cancels.request(start.pid, start.secret)) deps.outcome('cancel')
+  if (connection.deps.cancels.request(start.pid, start.secret)) connection.deps.outcome('cancel')
   else
-    recordRefusal(deps, progress, context, {
+    recordRefusal(connection, {
       reason: 'cancel_key_unknown',
       detail: 'a cancel request with a key of no session',
       rules: [],
     })
   start.stream.end()
   closeSoon(start.stream)
+}
+
+const serve = async (connection: Connection, socket: Socket): Promise<void> => {
+  const { deps, progress } = connection
+  const start = await startClient(socket, {
+    context: deps.tls,
+    cleartext: deps.config.listeners.postgres.cleartext,
+  })
+  progress.stream = start.stream
+  start.stream.on('error', () => undefined)
+  switch (start.kind) {
+    case 'silent':
+      deps.outcome('silent')
+      socket.destroy()
+      return
+    case 'refused':
+      throw startRefused(start)
+    case 'cancel':
+      serveCancel(connection, start)
+      return
+    case 'session':
+      progress.peer = { ...progress.peer, tls: start.tls }
+      await serveSession(connection, start)
+  }
+}
+
+/** Tells the client and the record why a connection ends; anything unforeseen is logged, and tells the client nothing. */
+const fail = (connection: Connection, error: unknown, late: boolean): void => {
+  const { deps, progress } = connection
+  if (late) {
+    recordRefusal(connection, {
+      reason: 'handshake_timeout',
+      detail: 'the handshake took too long',
+      rules: [],
+    })
+  } else if (error instanceof Refused) {
+    recordRefusal(connection, error)
+    progress.stream.end(errorResponse(error.native))
+    closeSoon(progress.stream)
+  } else {
+    progress.stream.destroy()
+    const known = error instanceof CairnError
+    if (!known) deps.logger.error({ err: error }, 'a connection failed')
+    recordRefusal(connection, {
+      reason: known ? 'handshake_failed' : 'gateway_error',
+      detail: known ? error.message : 'internal error',
+      rules: [],
+    })
+  }
+}
+
+const newProgress = (socket: Socket): Progress => ({
+  stream: socket,
+  peer: {
+    address: peerAddress(socket.remoteAddress),
+    port: socket.remotePort ?? 0,
+    client_software: '',
+    tls: '',
+    fingerprint: '',
+  },
+  identity: null,
+  target: null,
+  requested_target: '',
+  requested_role: '',
+})
+
+/**
+ * Serves one connection from its first byte to its last. Never rejects: what goes wrong is told to the client in PostgreSQL's
+ * words, recorded, and counted.
+ */
+export const serveConnection = async (socket: Socket, deps: ConnectionDeps): Promise<void> => {
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    socket.destroy()
+  }, deps.config.gateway.handshake_timeout_ms)
+  const connection: Connection = {
+    deps,
+    progress: newProgress(socket),
+    admitted: () => clearTimeout(timer),
+  }
+  // Errors end in the 'close' that follows; without a listener they would end the process.
+  socket.on('error', () => undefined)
+  try {
+    await serve(connection, socket)
+  } catch (error) {
+    fail(connection, error, late)
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -39,7 +39,7 @@ export type Entry = {
 
 /** Tells the table whether the server did it. */
 export const settle = (pending: PendingChange, done: boolean): void => {
-  ;(pending.table as Names<unknown>).settle(pending.change as NameChange<unknown>, done)
+  ;(pending.table as Names<unknown>).settle(pending.change, done)
 }
 
 /** Messages on their way through the server, oldest first. */

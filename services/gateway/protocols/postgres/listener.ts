@@ -102,10 +102,11 @@ export const openPostgresListener = async (deps: ListenerDeps): Promise<Postgres
         leave()
         sessions.add(session)
         metrics.sessions.set(sessions.size)
-        void session.ended.then(() => {
+        void (async () => {
+          await session.ended
           sessions.delete(session)
           metrics.sessions.set(sessions.size)
-        })
+        })()
         if (draining !== null) session.drain()
       },
     }).finally(() => {

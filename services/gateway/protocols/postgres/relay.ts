@@ -280,13 +280,14 @@ export const openRelay = (options: RelayOptions): Relay => {
   }
 
   const onDescription = (piece: BackendPiece, head: Entry | null): void => {
-    if (head?.described == null) return
+    const described = head?.described ?? null
+    if (described === null) return
     const at = piece.start + header_bytes
     const count = piece.buffer.readUInt16BE(at)
     if (at + 2 + count * 4 > piece.end) return
     const oids: number[] = []
     for (let i = 0; i < count; i++) oids.push(piece.buffer.readInt32BE(at + 2 + i * 4))
-    head.described.oids = oids
+    described.oids = oids
   }
 
   /** Looks at the beginning of a message (all of it where it decides something); returns what takes its place, if anything. */

@@ -4,7 +4,7 @@ import {
   pbkdf2,
   randomBytes,
   timingSafeEqual,
-  X509Certificate,
+  type X509Certificate,
 } from 'node:crypto'
 import { promisify } from 'node:util'
 import { CairnError } from '#lib/error.ts'

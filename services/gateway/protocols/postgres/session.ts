@@ -4,7 +4,8 @@ import type { Recorder, SessionRecorder } from '../../recorder/port.ts'
 import { openGate } from './gate.ts'
 import { errorResponse, sqlstate, type NativeError } from './errors.ts'
 import { terminateMessage } from './frontend-writes.ts'
-import { openIntake, type Batch } from './intake.ts'
+import type { Batch } from './batch.ts'
+import { openIntake } from './intake.ts'
 import * as limits from './limits.ts'
 import { openReceiver, type DecideCommand } from './receive.ts'
 import { openRelay, type Relayed } from './relay.ts'
@@ -155,11 +156,12 @@ export const runSession = (options: SessionOptions): Session => {
     awaitingDrained = true
     clientGate.close('congested')
     upstreamGate.close('congested')
-    void recorder.drained().then(() => {
+    void (async () => {
+      await recorder.drained()
       awaitingDrained = false
       clientGate.open('congested')
       upstreamGate.open('congested')
-    })
+    })()
   }
 
   const watchQueue = (): void => {
@@ -190,7 +192,8 @@ export const runSession = (options: SessionOptions): Session => {
   }
 
   const sendQueued = (): void => {
-    while (!over && queue[0]?.durable === true) {
+    // Sending the last batch of a session empties the queue.
+    while (queue[0]?.durable === true) {
       const batch = queue.shift()!
       queued_bytes -= batch.bytes
       send(batch)
@@ -199,11 +202,15 @@ export const runSession = (options: SessionOptions): Session => {
   }
 
   /** Marks a batch durable once its records are. Commits complete in the order they were asked for. */
-  const whenDurable = (batch: Batch, then: () => void): void => {
-    recorder.durable().then(() => {
-      durableBatch = batch.number
-      if (!over) then()
-    }, auditFailed)
+  const whenDurable = async (batch: Batch, next: () => void): Promise<void> => {
+    try {
+      await recorder.durable()
+    } catch (error) {
+      auditFailed(error)
+      return
+    }
+    durableBatch = batch.number
+    if (!over) next()
   }
 
   const submit = (batch: Batch): void => {
@@ -216,7 +223,7 @@ export const runSession = (options: SessionOptions): Session => {
     const mustWait = batch.recorded && !overlap
     if (queue.length === 0 && !mustWait) {
       if (!batch.recorded && !behind) durableBatch = batch.number
-      else whenDurable(batch, release)
+      else void whenDurable(batch, release)
       send(batch)
       return
     }
@@ -228,7 +235,7 @@ export const runSession = (options: SessionOptions): Session => {
       sendQueued()
       return
     }
-    whenDurable(batch, () => {
+    void whenDurable(batch, () => {
       queued.durable = true
       sendQueued()
       release()

@@ -71,7 +71,7 @@ const changesOf = (state: SessionState, action: NameAction | null): readonly Pen
       return [change(action.name, null)]
     case 'deallocate_all':
       return table.names().map((name) => change(name, null))
-    case undefined:
+    default:
       return []
   }
 }

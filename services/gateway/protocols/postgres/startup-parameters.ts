@@ -4,7 +4,12 @@
  *     options = *(space / "-c" [space] name "=" value / "--" name "=" value)     a backslash keeps the next character
  */
 
-export type StartupRefusal = { readonly reason: string; readonly detail: string }
+export type StartupRefusal = {
+  readonly reason: string
+  readonly detail: string
+  /** Understood, and not offered. */
+  readonly unsupported?: true
+}
 
 /** What the client asked for, checked. */
 export type StartupRequest = {
@@ -112,6 +117,7 @@ const settingRefusal = (name: string, value: string): StartupRefusal | null => {
     }
   if (key === 'client_encoding' && !encodingIsSafe(value))
     return {
+      unsupported: true,
       reason: 'encoding_refused',
       detail: `the client encoding "${value.slice(0, 32)}" is not supported`,
     }
@@ -142,6 +148,7 @@ export const readStartupRequest = (
     if (parameter === 'replication') {
       if (noReplication.has(value.toLowerCase())) continue
       return {
+        unsupported: true,
         reason: 'replication_refused',
         detail: 'replication connections are not allowed',
       }

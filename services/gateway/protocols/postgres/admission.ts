@@ -1,0 +1,132 @@
+import type { Peer, Target } from '#core/events/types.ts'
+import type { Identity } from '#core/identity/identity.ts'
+import type { CredentialConfig } from '#lib/config/schema.ts'
+import type { Authenticator } from '#lib/identity/authenticator.ts'
+import { sqlstate } from './errors.ts'
+import type { CommandDecision, CommandFacts } from './receive.ts'
+import { accessRefused, auditUnavailable, Refused, tokenRefused } from './refused.ts'
+import { readPassword, type ClientStart, type ClientStream } from './startup.ts'
+import { isStartupRefusal, readStartupRequest, type StartupRequest } from './startup-parameters.ts'
+import type { PostgresTarget } from './target.ts'
+
+/** What the policy says about a session. */
+export type SessionDecision = {
+  readonly outcome: 'allow' | 'deny'
+  readonly rules: readonly string[]
+  readonly reason: string
+  readonly policy_digest: string
+}
+
+/** A session as the decision point sees it. */
+export type SessionFacts = {
+  readonly identity: Identity
+  readonly target: string
+  readonly role: string
+  readonly database: string
+}
+
+/** The decision point: who may open a session, and which command may run in it. */
+export interface Decider {
+  session(facts: SessionFacts): SessionDecision
+  command(facts: SessionFacts, command: CommandFacts): CommandDecision
+}
+
+/** What is known of a connection so far: the context of its records, and of its refusal. */
+export type Progress = {
+  stream: ClientStream
+  peer: Peer
+  identity: Identity | null
+  target: Target | null
+  requested_target: string
+  requested_role: string
+}
+
+export type AdmissionDeps = {
+  readonly authenticator: Authenticator
+  readonly decider: Decider
+  readonly targets: ReadonlyMap<string, PostgresTarget>
+  /** False while nothing can be recorded. */
+  readonly recording: () => boolean
+  /** True when no more sessions fit. */
+  readonly full: () => boolean
+  /** True once the process is asked to stop. */
+  readonly stopping: () => boolean
+}
+
+/** A session that may be opened. */
+export type Admission = {
+  readonly request: StartupRequest
+  readonly facts: SessionFacts
+  readonly target: PostgresTarget
+  readonly credential: CredentialConfig
+  readonly decision: SessionDecision
+}
+
+type SessionStart = Extract<ClientStart, { kind: 'session' }>
+
+const readRequest = (start: SessionStart, progress: Progress): StartupRequest => {
+  progress.requested_role = (start.parameters.get('user') ?? '').toWellFormed()
+  progress.requested_target = (start.parameters.get('database') ?? '').toWellFormed()
+  const request = readStartupRequest(start.parameters)
+  if (isStartupRefusal(request))
+    throw new Refused(request.reason, request.detail, {
+      code: request.unsupported ? sqlstate.feature_not_supported : sqlstate.invalid_authorization,
+      message: request.detail,
+    })
+  progress.requested_target = request.target
+  const client_software = (request.settings.get('application_name') ?? '').toWellFormed()
+  progress.peer = { ...progress.peer, client_software }
+  return request
+}
+
+const checkRoom = (deps: AdmissionDeps): void => {
+  if (deps.stopping())
+    throw new Refused('shutting_down', 'the gateway shuts down', {
+      code: sqlstate.cannot_connect_now,
+      message: 'the gateway is shutting down',
+    })
+  if (deps.full())
+    throw new Refused('sessions_max', 'too many open sessions', {
+      code: sqlstate.too_many_connections,
+      message: 'sorry, too many clients already',
+    })
+  if (!deps.recording()) throw auditUnavailable()
+}
+
+/**
+ * Who is there, and may they? Reads the request, asks for the token, proves it, and asks the policy. The target has not heard of it
+ * when this is over. Throws Refused.
+ */
+export const admit = async (
+  deps: AdmissionDeps,
+  start: SessionStart,
+  progress: Progress,
+): Promise<Admission> => {
+  const request = readRequest(start, progress)
+  checkRoom(deps)
+  const { target: name, role } = request
+  const token = await readPassword(start.stream, start.reader)
+  if (token === null) throw new Refused('password_invalid', 'no password message', tokenRefused)
+  const { address, port } = progress.peer
+  const proven = await deps.authenticator.authenticate(token, {
+    target: name,
+    role,
+    peer: { address, port },
+  })
+  if (!proven.ok) throw new Refused(proven.reason, proven.detail, tokenRefused)
+  const { identity } = proven
+  progress.identity = identity
+  const refused = accessRefused(name, role)
+  const target = deps.targets.get(name)
+  if (target === undefined) throw new Refused('target_unknown', 'no such target', refused)
+  const database = request.database === '' ? target.config.default_database : request.database
+  const facts: SessionFacts = { identity, target: name, role, database }
+  progress.target = { name, protocol: 'postgres', database: database.toWellFormed(), role }
+  const decision = deps.decider.session(facts)
+  if (decision.outcome !== 'allow')
+    throw new Refused('policy_denied', decision.reason, refused, decision.rules)
+  const credential = target.credentials.get(role)
+  if (credential === undefined)
+    throw new Refused('role_unknown', 'no such role at the target', refused, decision.rules)
+  return { request, facts, target, credential, decision }
+}

@@ -1,0 +1,66 @@
+import type { SessionRecorder } from '../../recorder/port.ts'
+import { addItem, type Run } from './batch.ts'
+import type { Command } from './command.ts'
+import type { Frame } from './frontend-frames.ts'
+import { frontend } from './wire.ts'
+
+/** COPY data of one run that is not recorded yet: a range of one buffer, so that many small messages make one record. */
+export interface CopyInput {
+  /** Takes CopyData, CopyDone or CopyFail. */
+  take(run: Run, frame: Frame): void
+  /** Records what is gathered. */
+  flush(): void
+}
+
+/** Whether the server still takes input for this command. After its end it ignores what comes, and so it stops here. */
+const takesInput = (command: Command | null): command is Command =>
+  command !== null && !command.refused && command.ended_ms === 0
+
+/**
+ * CopyData belongs to the latest Query or Execute. It may be forwarded before its records are durable; CopyDone and CopyFail may not, and
+ * without them nothing of it counts.
+ */
+export const openCopyInput = (recorder: SessionRecorder, chunk_bytes_max: number): CopyInput => {
+  let buffer: Buffer | null = null
+  let start = 0
+  let end = 0
+  let owner: Command | null = null
+
+  const flush = (): void => {
+    if (buffer === null || owner === null) return
+    for (let at = start; at < end; at += chunk_bytes_max) {
+      const bytes = buffer.subarray(at, Math.min(end, at + chunk_bytes_max))
+      recorder.append('input.chunk', {
+        command: owner.id,
+        stream: 'copy',
+        format: 'pg3',
+        offset: owner.input_bytes,
+        bytes,
+      })
+      owner.input_bytes += bytes.length
+    }
+    buffer = null
+    owner = null
+  }
+
+  return {
+    take: (run, frame) => {
+      const command = run.state.inputOwner
+      if (!takesInput(command)) return
+      if (buffer === frame.buffer && end === frame.start && owner === command) end = frame.end
+      else {
+        flush()
+        buffer = frame.buffer
+        ;({ start, end } = frame)
+        owner = command
+      }
+      addItem(run, frame, null)
+      if (frame.type === frontend.copy_data) return
+      flush()
+      run.state.copyOpen = false
+      run.batch.recorded = true
+      run.batch.pure = false
+    },
+    flush,
+  }
+}

@@ -1,0 +1,109 @@
+import { recordCommand, type Item, type Run } from './batch.ts'
+import { messageNames } from './frontend-messages.ts'
+import type { Portal, Prepared } from './prepared.ts'
+import type { Refusal } from './receive.ts'
+import { unknownStatement } from './statement.ts'
+import { frontend } from './wire.ts'
+
+/**
+ * Messages of the extended protocol whose Execute does not come with them reach the target on their own, and nothing does that
+ * unrecorded: a Parse is a command of kind `prepare`, a Bind (with its Parse, if that is loose too) `bind`, a lone Describe
+ * `describe`, a lone Close `prepare` with the verb `deallocate`.
+ */
+
+export const nativeNames = (members: readonly Item[]): readonly string[] =>
+  members.map(({ type }) => messageNames[type] ?? '')
+
+/** Close runs nothing. */
+const closing = { verb: 'deallocate', pure_read: true, unsettling: false, names: null } as const
+
+export const recordPrepare = (
+  run: Run,
+  members: readonly Item[],
+  prepared: Prepared,
+  refusal: Refusal | null,
+): void => {
+  recordCommand(
+    run,
+    {
+      kind: 'prepare',
+      statement: prepared.statement,
+      parameters: [],
+      native: nativeNames(members),
+      statement_name: prepared.name,
+      portal_name: '',
+      row_limit: 0,
+      refusal,
+    },
+    members,
+  )
+}
+
+export const recordBind = (
+  run: Run,
+  members: readonly Item[],
+  portal: Portal,
+  refusal: Refusal | null,
+): void => {
+  recordCommand(
+    run,
+    {
+      kind: 'bind',
+      statement: portal.prepared.statement,
+      parameters: portal.parameters,
+      native: nativeNames(members),
+      statement_name: portal.prepared.name,
+      portal_name: portal.name,
+      row_limit: 0,
+      refusal,
+    },
+    members,
+  )
+}
+
+/** Describe or Close without anything else. */
+const recordBare = (run: Run, members: readonly Item[], first: Item): void => {
+  const statement = first.prepared?.statement ?? unknownStatement('')
+  const close = first.type === frontend.close
+  recordCommand(
+    run,
+    {
+      kind: close ? 'prepare' : 'describe',
+      statement: close ? { ...statement, ...closing } : { ...statement, unsettling: false },
+      parameters: [],
+      native: nativeNames(members),
+      statement_name: first.ofStatement ? first.name : '',
+      portal_name: first.ofStatement ? '' : first.name,
+      row_limit: 0,
+      refusal: null,
+    },
+    members,
+  )
+}
+
+/** Records what is loose, in the order of its first messages. */
+export const recordLoose = (run: Run): void => {
+  while (run.loose.length > 0) {
+    const first = run.loose[0]!
+    const { prepared, portal } = first
+    const bound =
+      portal ??
+      run.loose.find((item) => item.portal !== null && item.prepared === prepared)?.portal ??
+      null
+    const subject = first.type === frontend.close ? null : bound
+    const members = run.loose.filter(
+      (item) =>
+        item === first ||
+        (first.type !== frontend.close &&
+          item.type !== frontend.close &&
+          ((subject !== null && item.portal === subject) ||
+            (prepared !== null && item.portal === null && item.prepared === prepared))),
+    )
+    run.loose = run.loose.filter((item) => !members.includes(item))
+    if (subject !== null && members.some(({ type }) => type === frontend.bind))
+      recordBind(run, members, subject, null)
+    else if (first.type === frontend.parse && prepared !== null)
+      recordPrepare(run, members, prepared, null)
+    else recordBare(run, members, first)
+  }
+}

@@ -1,0 +1,87 @@
+import type { Recorder, SessionRecorder } from '../../recorder/port.ts'
+import { sqlstate } from './errors.ts'
+import { unknownStatement } from './statement.ts'
+import type { PostgresTarget } from './target.ts'
+import { cancelUpstream, type CancelKey } from './upstream.ts'
+
+export type SessionCancelOptions = {
+  readonly recorder: Recorder
+  readonly session: SessionRecorder
+  readonly target: PostgresTarget
+  /** The key at the target; null when it gave none: then nothing can be cancelled. */
+  readonly key: CancelKey | null
+  /** Whether the session is under way. */
+  readonly open: () => boolean
+  readonly now_ms: () => number
+  readonly signal: AbortSignal
+}
+
+/**
+ * Cancels what a session runs: a command of kind `cancel` in that session, durable before the target hears of it. One at a time;
+ * more while one is under way change nothing.
+ */
+export const openSessionCancel = (options: SessionCancelOptions): (() => Promise<void>) => {
+  const { recorder, session, target, key, open, now_ms } = options
+  let running = false
+
+  const record = (): number => {
+    const nothing = unknownStatement('')
+    const command = session.append('command.received', {
+      text: '',
+      text_bytes: 0,
+      text_sha256: nothing.text_sha256,
+      kind: 'cancel',
+      native: ['CancelRequest'],
+      verb: 'cancel',
+      fingerprint: '',
+      statements: [],
+      statement_name: '',
+      portal_name: '',
+      parameters: [],
+      row_limit: 0,
+      parse_error: '',
+      pure_read: false,
+    })
+    session.append('decision.made', {
+      command,
+      outcome: 'allow',
+      rules: [],
+      reason: "the session's own cancel key was shown",
+      policy_digest: '',
+      risk: 0,
+      dry_run: false,
+    })
+    return command
+  }
+
+  const cancel = async (cancelKey: CancelKey): Promise<void> => {
+    const command = record()
+    await recorder.durable()
+    const started_ms = now_ms()
+    const { host, port, connect_timeout_ms: timeout_ms } = target.config
+    const where = { host, port, tls: target.tls, timeout_ms, signal: options.signal }
+    const done = await cancelUpstream(where, cancelKey)
+    if (!open()) return
+    session.append('command.completed', {
+      command,
+      status: done ? 'ok' : 'error',
+      tag: '',
+      rows: -1,
+      response_bytes: 0,
+      input_bytes: 0,
+      duration_us: Math.round((now_ms() - started_ms) * 1000),
+      error_code: done ? '' : sqlstate.connection_failure,
+      error_message: done ? '' : 'the target did not take the cancel request',
+    })
+  }
+
+  return async () => {
+    if (running || key === null || !open()) return
+    running = true
+    try {
+      await cancel(key)
+    } finally {
+      running = false
+    }
+  }
+}

@@ -1,0 +1,167 @@
+import { addItem, recordCommand, type Item, type Run } from './batch.ts'
+import { readParameters } from './bound-parameters.ts'
+import { sqlstate } from './errors.ts'
+import type { Frame } from './frontend-frames.ts'
+import { readBind, readExecute, readNamed, readParse } from './frontend-messages.ts'
+import type { PendingChange } from './in-flight.ts'
+import { nativeNames, recordBind, recordPrepare } from './loose.ts'
+import type { Portal, Prepared } from './prepared.ts'
+import type { Refusal } from './receive.ts'
+import { nameChanges } from './sql-names.ts'
+import { unknownStatement } from './statement.ts'
+import { no_parameters, readText, refusal, violation, type Taken } from './take-query.ts'
+import { frontend } from './wire.ts'
+
+/**
+ * First step of the intake for the extended protocol: Parse, Bind, Describe, Execute, Close. An Execute makes one command of
+ * itself and the messages that led to it; each further Execute of the same portal is a command of its own.
+ */
+
+const shown = (name: string): string => Buffer.from(name, 'latin1').toString('utf8')
+
+const tooMany = (what: string, max: number): Refusal =>
+  refusal('names_max', sqlstate.program_limit_exceeded, `too many ${what} (${max})`)
+
+const unknownName = (name: string): Refusal =>
+  refusal(
+    'unknown_statement',
+    sqlstate.unknown_statement,
+    name === ''
+      ? 'unnamed prepared statement does not exist'
+      : `prepared statement "${shown(name)}" does not exist`,
+  )
+
+const unknownPortal = (name: string): Refusal =>
+  refusal('unknown_portal', sqlstate.unknown_portal, `portal "${shown(name)}" does not exist`)
+
+export const takeParse = (run: Run, frame: Frame): Taken => {
+  const { state, options } = run
+  const message = readParse(frame)
+  if (message === null) return violation('malformed Parse')
+  const text = readText(run, frame, message.text)
+  if (text === 'wait') return 'wait'
+  const { name, oids } = message
+  const prepared: Prepared = { name, statement: text.statement, oids }
+  const table = state.statements
+  const full = name !== '' && table.size >= options.statements_max
+  const refused =
+    text.refusal ?? (full ? tooMany('prepared statements', options.statements_max) : null)
+  const change: PendingChange = { table, change: table.change(name, prepared, state.segment) }
+  const item = addItem(run, frame, { change, prepared, name })
+  state.unsynced = true
+  if (refused === null) run.loose.push(item)
+  else recordPrepare(run, [item], prepared, refused)
+  return 'taken'
+}
+
+export const takeBind = (run: Run, frame: Frame): Taken => {
+  const { state, options } = run
+  const message = readBind(frame)
+  if (message === null) return violation('malformed Bind')
+  const found = state.statements.lookup(message.statement, state.segment)
+  if (!found.found && found.doubt) return 'wait'
+  const prepared: Prepared = found.found
+    ? found.value
+    : {
+        name: message.statement,
+        statement: unknownStatement('prepared statement does not exist'),
+        oids: [],
+      }
+  const parameters = readParameters(
+    frame.buffer,
+    message.parameters,
+    prepared.oids,
+    state.encoding.read,
+    options.parameters_bytes_max,
+  )
+  const name = message.portal
+  const portal: Portal = { name, prepared, parameters }
+  const table = state.portals
+  const full = name !== '' && table.size >= options.portals_max
+  const change: PendingChange = { table, change: table.change(name, portal, state.segment) }
+  const item = addItem(run, frame, { change, prepared, portal, name })
+  state.unsynced = true
+  if (!found.found) recordBind(run, [item], portal, unknownName(message.statement))
+  else if (full) recordBind(run, [item], portal, tooMany('portals', options.portals_max))
+  else run.loose.push(item)
+  return 'taken'
+}
+
+/** Takes the loose messages that led to this portal, in their order: its Parse, Bind and Describes, and any Close. */
+const takeMembers = (run: Run, portal: Portal): Item[] => {
+  const members: Item[] = []
+  const rest: Item[] = []
+  for (const item of run.loose) {
+    const belongs =
+      item.portal === portal ||
+      (item.portal === null && item.prepared === portal.prepared) ||
+      item.type === frontend.close
+    ;(belongs ? members : rest).push(item)
+  }
+  run.loose = rest
+  return members
+}
+
+export const takeExecute = (run: Run, frame: Frame): Taken => {
+  const { state } = run
+  const message = readExecute(frame)
+  if (message === null) return violation('malformed Execute')
+  const found = state.portals.lookup(message.portal, state.segment)
+  if (!found.found && found.doubt) return 'wait'
+  const portal = found.found ? found.value : null
+  const statement = portal?.prepared.statement ?? unknownStatement('portal does not exist')
+  const resolved = nameChanges(state, statement)
+  if (resolved === 'doubt') return 'wait'
+  const item = addItem(run, frame, { statements: resolved.changes, name: message.portal })
+  const members = portal === null ? [] : takeMembers(run, portal)
+  members.push(item)
+  state.unsynced = true
+  state.inputOwner = recordCommand(
+    run,
+    {
+      kind: 'execute',
+      statement: resolved.statement,
+      parameters: portal?.parameters ?? no_parameters,
+      native: nativeNames(members),
+      statement_name: resolved.name === '' ? (portal?.prepared.name ?? '') : resolved.name,
+      portal_name: message.portal,
+      row_limit: Math.max(0, message.row_limit),
+      refusal: portal === null ? unknownPortal(message.portal) : null,
+    },
+    members,
+  )
+  return 'taken'
+}
+
+export const takeDescribe = (run: Run, frame: Frame): Taken => {
+  const { state } = run
+  const message = readNamed(frame)
+  if (message === null) return violation('malformed Describe')
+  const { name, statement: ofStatement } = message
+  if (ofStatement) {
+    const found = state.statements.lookup(name, state.segment)
+    if (!found.found && found.doubt) return 'wait'
+    const prepared = found.found ? found.value : null
+    run.loose.push(addItem(run, frame, { ofStatement, name, prepared }))
+  } else {
+    const found = state.portals.lookup(name, state.segment)
+    if (!found.found && found.doubt) return 'wait'
+    const portal = found.found ? found.value : null
+    run.loose.push(addItem(run, frame, { name, portal, prepared: portal?.prepared ?? null }))
+  }
+  state.unsynced = true
+  return 'taken'
+}
+
+export const takeClose = (run: Run, frame: Frame): Taken => {
+  const { state } = run
+  const message = readNamed(frame)
+  if (message === null) return violation('malformed Close')
+  const { name, statement: ofStatement } = message
+  const change: PendingChange = ofStatement
+    ? { table: state.statements, change: state.statements.change(name, null, state.segment) }
+    : { table: state.portals, change: state.portals.change(name, null, state.segment) }
+  state.unsynced = true
+  run.loose.push(addItem(run, frame, { change, ofStatement, name }))
+  return 'taken'
+}

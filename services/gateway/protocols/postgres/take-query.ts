@@ -1,0 +1,141 @@
+import { addItem, recordCommand, type Run } from './batch.ts'
+import { readParameters } from './bound-parameters.ts'
+import { sqlstate } from './errors.ts'
+import type { Frame, FrameError } from './frontend-frames.ts'
+import { readFunctionCall, readOnlyString, type Span } from './frontend-messages.ts'
+import type { Refusal } from './receive.ts'
+import { nameChanges } from './sql-names.ts'
+import { unknownStatement, type StatementText } from './statement.ts'
+import { recordLoose } from './loose.ts'
+
+/** First step of the intake for messages that stand alone: Query and FunctionCall, and the texts of all. */
+
+/** `wait`: the message's meaning depends on answers that are due; take it again when they are here. */
+export type Taken = 'taken' | 'wait' | FrameError
+
+export const violation = (what: string): FrameError => ({ violation: what, too_large: false })
+
+export const refusal = (reason: string, code: string, message: string): Refusal => ({
+  reason,
+  native: { severity: 'ERROR', code, message },
+})
+
+export const no_parameters: readonly never[] = []
+const query_native = ['Query'] as const
+const function_native = ['FunctionCall'] as const
+
+/** Whether something under way may change how the next text is read: encoding, or what a backslash means. */
+const settingsInDoubt = ({ state, items }: Run): boolean => {
+  for (let i = 0; i < state.inFlight.length; i++) {
+    const command = state.inFlight.at(i)?.command ?? null
+    if (command !== null && command.statement?.pure_read !== true) return true
+  }
+  return items.some(({ command }) => command !== null && command.statement?.pure_read !== true)
+}
+
+type Text = { readonly statement: StatementText; readonly refusal: Refusal | null }
+
+/** Reads a statement's text in the client's encoding. */
+export const readText = (run: Run, frame: Frame, span: Span): Text | 'wait' => {
+  const { state, options } = run
+  const bytes = frame.buffer.subarray(span.start, span.end)
+  const text = state.encoding.read(frame.buffer, span.start, span.end)
+  const statement = options.statements.read(text, bytes, state.plainBackslashes)
+  if (!statement.delicate) return { statement, refusal: null }
+  if (settingsInDoubt(run)) return 'wait'
+  if (!state.encoding.valid(bytes))
+    return {
+      statement: { ...statement, pure_read: false },
+      refusal: refusal(
+        'bad_encoding',
+        sqlstate.bad_encoding,
+        `invalid byte sequence for encoding "${state.encoding.name}"`,
+      ),
+    }
+  return {
+    statement,
+    refusal: state.plainBackslashes
+      ? null
+      : refusal('ambiguous_text', sqlstate.feature_not_supported, statement.parse_error),
+  }
+}
+
+/** After a Query, FunctionCall or Sync an error no longer skips what follows. */
+export const border = ({ state }: Run): void => {
+  state.segment++
+  state.unsynced = false
+}
+
+export const takeQuery = (run: Run, frame: Frame): Taken => {
+  const { state } = run
+  const span = readOnlyString(frame)
+  if (span === null) return violation('malformed Query')
+  const text = readText(run, frame, span)
+  if (text === 'wait') return 'wait'
+  const resolved = nameChanges(state, text.statement)
+  if (resolved === 'doubt') return 'wait'
+  recordLoose(run)
+  const table = state.statements
+  const item = addItem(run, frame, {
+    // A simple query drops the unnamed statement before anything else.
+    change: { table, change: table.change('', null, state.segment) },
+    statements: resolved.changes,
+  })
+  state.inputOwner = recordCommand(
+    run,
+    {
+      kind: 'query',
+      statement: resolved.statement,
+      parameters: no_parameters,
+      native: query_native,
+      statement_name: resolved.name,
+      portal_name: '',
+      row_limit: 0,
+      refusal: text.refusal,
+    },
+    [item],
+  )
+  border(run)
+  return 'taken'
+}
+
+/** The fast-path call of a function by its OID: read and decided like any command. No policy can allow it yet. */
+export const takeFunctionCall = (run: Run, frame: Frame): Taken => {
+  const message = readFunctionCall(frame)
+  if (message === null) return violation('malformed FunctionCall')
+  const { options, state } = run
+  recordLoose(run)
+  const verb = 'function_call'
+  const effects = [{ action: `call:${message.oid >>> 0}`, object: '' }]
+  recordCommand(
+    run,
+    {
+      kind: 'function_call',
+      statement: {
+        ...unknownStatement(''),
+        unsettling: false,
+        verb,
+        statements: [{ verb, offset: 0, length: 0, effects }],
+      },
+      parameters: readParameters(
+        frame.buffer,
+        message.parameters,
+        no_parameters,
+        state.encoding.read,
+        options.parameters_bytes_max,
+      ),
+      native: function_native,
+      statement_name: '',
+      portal_name: '',
+      row_limit: 0,
+      refusal: refusal(
+        'function_call_refused',
+        sqlstate.insufficient_privilege,
+        'function calls by the fast-path interface are not allowed: use SELECT',
+      ),
+    },
+    [addItem(run, frame, null)],
+  )
+  border(run)
+  return 'taken'
+}
