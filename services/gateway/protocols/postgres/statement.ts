@@ -7,6 +7,8 @@ import {
   type SqlAnalysed,
   type SqlAnalysis,
 } from '#core/sql/analysis.ts'
+import type { Redacted } from '#core/sql/redact.ts'
+import type { Redacted } from '#core/sql/redact.ts'
 import { name_bytes_max } from './frontend-messages.ts'
 
 /** SQL's own PREPARE, EXECUTE and DEALLOCATE share their names with the protocol's prepared statements. */
@@ -92,7 +94,7 @@ export type StatementReader = {
 export type StatementReaderOptions = {
   readonly analyze: (text: string) => SqlAnalysis
   /** Replaces literals that are secrets. */
-  readonly redact: (text: string, analysis: SqlAnalysis) => string
+  readonly redact: (text: string, analysis: SqlAnalysis) => Redacted
   /** Bound of a recorded text, bytes. */
   readonly text_bytes_max: number
 }
@@ -187,12 +189,18 @@ const sha256 = (bytes: Buffer): Buffer => hash('sha256', bytes, 'buffer')
 export const openStatementReader = (options: StatementReaderOptions): StatementReader => {
   const { analyze, redact, text_bytes_max } = options
 
+  /** What is recorded of a text: passwords replaced, cut at the limit. */
+  const recorded = (redacted: Redacted, bytes: Buffer) => ({
+    text: cutText(redacted.text, text_bytes_max).toWellFormed(),
+    text_bytes: bytes.length,
+    // The hash of a text with a password in it would let the password be guessed: then it is the redacted text's.
+    text_sha256: sha256(redacted.count === 0 ? bytes : Buffer.from(redacted.text, 'utf8')),
+  })
+
   const prepared = (inner: PreparedText): StatementText => {
     const bytes = Buffer.from(inner.text, 'utf8')
     return {
-      text: cutText(redact(inner.text, analyze(inner.text)), text_bytes_max).toWellFormed(),
-      text_bytes: bytes.length,
-      text_sha256: sha256(bytes),
+      ...recorded(redact(inner.text, analyze(inner.text)), bytes),
       verb: inner.verb,
       fingerprint: '',
       statements: [{ verb: inner.verb, offset: 0, length: bytes.length, effects: inner.effects }],
@@ -208,35 +216,35 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
   return {
     read: (text, bytes, trusted) => {
       const analysis = analyze(text)
+      const redacted = redact(text, analysis)
       const delicate = !isAscii(bytes) || text.includes('\\')
-      const common = {
-        text: cutText(redact(text, analysis), text_bytes_max).toWellFormed(),
-        text_bytes: bytes.length,
-        text_sha256: sha256(bytes),
-        delicate,
-        analysis,
-      }
-      if (analysis.ok && (trusted || !delicate))
+      const certain = trusted || !delicate
+      if (!analysis.ok || !certain)
         return {
-          ...common,
-          verb: firstVerb(analysis),
-          fingerprint: analysis.fingerprint,
-          statements: analysis.statements,
-          parse_error: '',
-          pure_read: analysis.pureRead,
-          names: nameActions(analysis, prepared),
-          unsettling: isUnsettling(analysis),
+          ...recorded(redacted, bytes),
+          ...unreadable,
+          analysis: analysis.ok ? analysis : { ...analysis, error: redacted.error },
+          delicate,
+          parse_error: analysis.ok ? backslashes_in_doubt : redacted.error.toWellFormed(),
         }
       return {
-        ...common,
-        ...unreadable,
-        parse_error: analysis.ok
-          ? 'standard_conforming_strings is off: what a backslash means is not certain'
-          : redact(analysis.error, analysis).toWellFormed(),
+        ...recorded(redacted, bytes),
+        verb: firstVerb(analysis),
+        fingerprint: analysis.fingerprint,
+        statements: redacted.statements,
+        parse_error: '',
+        pure_read: analysis.pureRead,
+        analysis,
+        names: nameActions(analysis, prepared),
+        unsettling: isUnsettling(analysis),
+        delicate,
       }
     },
   }
 }
+
+const backslashes_in_doubt =
+  'standard_conforming_strings is off: what a backslash means is not certain'
 
 const unreadable = {
   verb: 'unknown',
