@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createSqlAnalyzer } from '#core/sql/analyzer.ts'
 import { loadSqlParser } from '#core/sql/parser.ts'
-import { redactSecrets } from '#core/sql/redact.ts'
+import { redactSecrets } from '#core/sql/redaction.ts'
 import { evaluateCommand, evaluateSession } from '#core/policy/evaluate.ts'
 import type { SessionRequest } from '#core/policy/policy-set.ts'
 import type { Config } from '#lib/config/schema.ts'

@@ -7,7 +7,9 @@ import {
   type SqlAnalysed,
   type SqlAnalysis,
 } from '#core/sql/analysis.ts'
+import type { Redacted } from '#core/sql/redaction.ts'
 import { name_bytes_max } from './frontend-messages.ts'
+
 /** SQL's own PREPARE, EXECUTE and DEALLOCATE share their names with the protocol's prepared statements. */
 export type NameActions = {
   /** Per statement of the text. */
