@@ -5,26 +5,26 @@ import { randomUUID } from 'node:crypto'
 import { catalogue } from '#core/events/catalogue.ts'
 import { encodeContext, encodeValue } from '#core/events/codec.ts'
 import { encodeHeader, leafHash, valueHash, zero_hash } from '#core/events/header.ts'
-import type { EventBodies, EventType } from '#core/events/types.ts'
+import type { Context, EventBodies, EventType } from '#core/events/types.ts'
 import { openEmbeddedLog } from '#lib/log/embedded.ts'
 import type { Log, LogRecord } from '#lib/log/port.ts'
 import { applyTopics } from '#lib/log/topics.ts'
-import { contextOf, sample_time_us, samples } from '../core/events/samples.ts'
+import { contextOf, sample_time_us, sampleContext, samples } from '../core/events/samples.ts'
 
 /** Records as a gateway would append them, and a log of one's own to append them to. */
 
 const gateway = Buffer.alloc(16, 7)
 export const epoch = Buffer.alloc(16, 8)
 
-/** One event's record. `session` zero makes it one without a session. */
+/** One event's record. A context with a session of zeros makes it one without a session. */
 export const recordOf = <T extends EventType>(
   type: T,
   gseq: number,
   body: EventBodies[T] = samples[type],
-  session: Buffer = contextOf(type).session,
+  context: Context = contextOf(type),
 ): LogRecord => {
   const entry = catalogue[type]
-  const context = { ...contextOf(type), session }
+  const { session } = context
   const value = encodeValue(type, sample_time_us + gseq, encodeContext(context), body)
   const started = type === 'session.started'
   const header = encodeHeader({
@@ -52,13 +52,9 @@ export const recordOf = <T extends EventType>(
 export const commands = (first: number, count: number): readonly LogRecord[] =>
   Array.from({ length: count }, (_, at) => {
     const gseq = first + at
+    const body = { ...samples['command.refused'], command: gseq }
     const session = Buffer.alloc(32, (gseq % 7) + 1)
-    return recordOf(
-      'command.refused',
-      gseq,
-      { ...samples['command.refused'], command: gseq },
-      session,
-    )
+    return recordOf('command.refused', gseq, body, { ...sampleContext, session })
   })
 
 export interface TestLog extends AsyncDisposable {

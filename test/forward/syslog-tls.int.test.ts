@@ -21,12 +21,14 @@ const makeCertificates = async (): Promise<Certificates> => {
     return file
   }
   const authority = await generate([{ name: 'commonName', value: 'Test authority' }], {
-    keyType: 'ec', algorithm: 'sha256',
+    keyType: 'ec',
+    algorithm: 'sha256',
     extensions: [{ name: 'basicConstraints', cA: true, critical: true }],
   })
   const issue = (name: string, usage: object) =>
     generate([{ name: 'commonName', value: name }], {
-      keyType: 'ec', algorithm: 'sha256',
+      keyType: 'ec',
+      algorithm: 'sha256',
       ca: { key: authority.private, cert: authority.cert },
       extensions: [
         { name: 'basicConstraints', cA: false },
