@@ -203,15 +203,15 @@ export const openCommitter = (options: CommitterOptions): Committer => {
 
   const writeNext = (): void => {
     if (closed || writing || retry_timer !== undefined) return
-    if (queue.length === 0) closeGroup()
-    const group = queue[0]
-    if (group === undefined) return
+    const group = queue[0] ?? open
+    if (group === null) return
     // A record larger than the whole limit goes alone.
     if (group.end - shipped > bytes_max && group.end - group.bytes > shipped) {
       // Goes on when the log has taken something (acknowledge).
       checkFull()
       return
     }
+    if (group === open) closeGroup()
     writing = true
     const begun_ms = performance.now()
     journal.write(group.segment, group.buffer, group.bytes, group.offset, (error) => {

@@ -13,6 +13,8 @@ import { newChain, openMint, type Mint } from './mint.ts'
 import type { Recorder, SessionRecorder } from './port.ts'
 import { openRecorderMetrics, type RecorderMetrics } from './recorder-metrics.ts'
 import { segment_head_bytes } from './segment.ts'
+import { adoptJournals } from './adoption.ts'
+import type { JournalFault } from './recovery.ts'
 import { openShipLag, type ShipLag } from './ship-lag.ts'
 import { openShipper, type Shipper } from './shipper.ts'
 import type { LogSource } from './shipper-messages.ts'
@@ -30,7 +32,10 @@ export type RecorderOptions = {
   /** Name of the gateway process, unique in the deployment: `<gateway.id>/<index>`. */
   readonly gateway: { readonly name: string }
   readonly config: Pick<Config, 'deployment' | 'data_dir' | 'log'> & {
-    readonly gateway: Pick<Config['gateway'], 'durability' | 'reads' | 'journal'>
+    readonly gateway: Pick<
+      Config['gateway'],
+      'id' | 'processes' | 'durability' | 'reads' | 'journal'
+    >
   }
   /** What gateway.started says of the process. */
   readonly started: Pick<
@@ -55,6 +60,36 @@ const saltFrom = (randomness: (bytes: number) => Buffer) => (): number => {
     const salt = randomness(4).readUInt32LE()
     if (salt !== 0) return salt
   }
+}
+
+const segmentBytes = ({ gateway }: RecorderOptions['config']): number => {
+  const { segment_bytes, bytes_max } = gateway.journal
+  return Math.max(segment_bytes_min, Math.min(segment_bytes, bytes_max / segments_min))
+}
+
+const logSource = ({ log, config }: RecorderOptions): LogSource =>
+  log ?? { config: config.log, data_dir: config.data_dir }
+
+const processNames = ({ gateway }: RecorderOptions['config']): string[] =>
+  Array.from({ length: gateway.processes }, (_, index) => `${gateway.id}/${index}`)
+
+/** The first gateway process also looks after the journals of processes that are gone. */
+const adoptOthers = (
+  options: RecorderOptions,
+  onFault: (name: string, fault: JournalFault) => void,
+): AsyncDisposable | null => {
+  const { config, gateway, logger } = options
+  const names = processNames(config)
+  if (gateway.name !== names[0]) return null
+  return adoptJournals({
+    folder: journalFolder(config.data_dir, ''),
+    in_use: new Set(names),
+    segment_bytes: segmentBytes(config),
+    log: logSource(options),
+    linger_ms: ship_linger_ms,
+    logger,
+    onFault,
+  })
 }
 
 /** Everything that the recorder's parts share. */
@@ -99,10 +134,7 @@ const openParts = async (
   }
   const journal = await openJournal({
     folder,
-    segment_bytes: Math.max(
-      segment_bytes_min,
-      Math.min(limits.segment_bytes, limits.bytes_max / segments_min),
-    ),
+    segment_bytes: segmentBytes(config),
     epoch,
     gateway,
     salt: saltFrom(randomness),
@@ -140,7 +172,7 @@ const openParts = async (
     folder,
     from: journal.recovered.shipped,
     durable: { segment: journal.recovered.next_segment, offset: segment_head_bytes },
-    log: options.log ?? { config: config.log, data_dir: config.data_dir },
+    log: logSource(options),
     linger_ms: durability === 'broker' ? 0 : ship_linger_ms,
     nice: durability !== 'broker',
     logger,
@@ -304,6 +336,9 @@ export const openRecorder = async (options: RecorderOptions): Promise<Recorder> 
     if (!(error instanceof CairnError)) throw error
     options.logger.error({ err: error }, 'the recorder starts without being able to record')
   })
+  const adoption = adoptOthers(options, (name, { segment, detail }) =>
+    degrade('journal', 'begin', `journal ${name}, segment ${segment} is damaged: ${detail}`),
+  )
   const heartbeat = startHeartbeat(
     opened,
     () => mint.count('session.started') - mint.count('session.ended'),
@@ -324,7 +359,9 @@ export const openRecorder = async (options: RecorderOptions): Promise<Recorder> 
     drained: committer.drained,
     [Symbol.asyncDispose]: () => {
       clearInterval(heartbeat)
-      return (closing ??= close(opened))
+      return (closing ??= Promise.resolve(adoption?.[Symbol.asyncDispose]()).then(() =>
+        close(opened),
+      ))
     },
   }
 }

@@ -24,8 +24,8 @@ const batch_records_max = 4_000
 const batch_bytes_max = 4 * 1024 * 1024
 /** While the log is down. */
 const retry_ms = { first: 50, max: 2_000 } as const
-/** Lowest but one: the gateway's loop goes first where both want the processor. */
-const nice_value = 10
+/** The gateway's loop goes first where both want the processor; a third of its share still keeps up. */
+const nice_value = 5
 
 /** Errors after which a log is of no use any more. */
 const reopened: ReadonlySet<ErrorCode> = new Set(['log_closed', 'log_invalid'])

@@ -16,10 +16,10 @@ export const openLog = async (
         throw new CairnError('log_unavailable', 'the log is down')
       return log.append(topic, records)
     },
-    subscribe: log.subscribe,
-    read: log.read,
-    lag: log.lag,
-    ensureTopics: log.ensureTopics,
+    subscribe: (options) => log.subscribe(options),
+    read: (topic, partition, from, to) => log.read(topic, partition, from, to),
+    lag: (group, topics) => log.lag(group, topics),
+    ensureTopics: (topics) => log.ensureTopics(topics),
     [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
   }
 }

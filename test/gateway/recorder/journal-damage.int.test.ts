@@ -120,7 +120,7 @@ test('sectors of the last group that arrived out of order are a torn tail, too',
     frame('three', false),
     frame('four', false),
   ])
-  bytes.fill(0, offsets[1]!, offsets[2]!)
+  bytes.fill(0, offsets[1], offsets[2])
   await writeFile(join(folder.path, segmentName(1)), bytes)
   const items = walkAll(folder.path)
   expect(values(items)).toEqual(['one'])

@@ -38,6 +38,8 @@ export const recorderOptions = (data_dir: string, limits: TestLimits = {}): Reco
       data_dir,
       log: log_config,
       gateway: {
+        id: 'gw-test',
+        processes: 1,
         durability,
         reads: 'wait',
         journal: {

@@ -211,3 +211,33 @@ test('what a stopped gateway could not ship goes to the log at the next start, a
   )
   expect(Math.max(...started)).toBeGreaterThanOrEqual(1_003)
 })
+
+test('what a process left that is not started any more is shipped by the first one', async () => {
+  await using folder = await temporaryFolder()
+  await writeFile(join(folder.path, 'log-down'), '')
+  const options = withGatedLog(recorderOptions(folder.path, { segment_bytes: 64 * 1024 }))
+  const gone = await openRecorder({ ...options, gateway: { name: 'gw-test/1' } })
+  const session = gone.openSession(context, session_started)
+  for (let i = 0; i < 300; i++) session.append('command.received', commandReceived(`select ${i}`))
+  await gone[Symbol.asyncDispose]()
+  const busy = await openRecorder({ ...options, gateway: { name: 'gw-old/0' } })
+  await rm(join(folder.path, 'log-down'))
+
+  const first = await openRecorder(options)
+  await eventually('the records of the process that is gone', async () =>
+    bySession(await readLog(folder.path)).has(session.id.toString('hex')),
+  )
+  await first[Symbol.asyncDispose]()
+  // The journal of a living process is its own.
+  busy.openSession(context, session_started)
+  await busy.durable()
+  await busy[Symbol.asyncDispose]()
+  const { unique, duplicates } = withoutDuplicates(await readLog(folder.path))
+  expect(duplicates).toBe(0)
+  expect(byEpoch(unique).size).toBe(3)
+  for (const epoch of byEpoch(unique).values()) expect(firstHole(epoch)).toBeNull()
+  expect(chainOf(bySession(unique).get(session.id.toString('hex'))!)).toMatchObject({
+    ok: true,
+    records: 301,
+  })
+})
