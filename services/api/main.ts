@@ -3,12 +3,10 @@ import { readFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { policyText } from '#core/policy/canonical.ts'
 import { compilePolicies } from '#core/policy/policy-set.ts'
-import { openServerReader } from '#lib/clickhouse/server.ts'
-import type { ClickHouseReader } from '#lib/clickhouse/port.ts'
+import { openClickHouseReader } from '#lib/clickhouse/open.ts'
 import type { Config } from '#lib/config/schema.ts'
 import { openAuthenticator } from '#lib/identity/authenticator.ts'
 import { openTokenSigner } from '#lib/identity/cairn-token.ts'
-import { CairnError } from '#lib/error.ts'
 import type { Logger } from '#lib/logger.ts'
 import { openLog } from '#lib/log/open.ts'
 import { metricsText, openProcessMetrics } from '#lib/metrics.ts'
@@ -22,9 +20,6 @@ import { groupsOf, openPipeline } from './pipeline.ts'
 import { routes } from './routes/registry.ts'
 import { openStore } from './store/store.ts'
 import { openTokenExchange } from './token-exchange.ts'
-
-/** How long ClickHouse may take for one query, milliseconds. */
-const query_timeout_ms = 25_000
 
 export type ApiServiceDeps = {
   readonly logger: Logger
@@ -42,29 +37,6 @@ const packageVersion = async (): Promise<string> => {
   const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
   return (JSON.parse(text) as { readonly version: string }).version
 }
-
-/** Where the tables are: a server, or the replay process's engine, which answers ClickHouse's HTTP interface on this machine. */
-const tablesAt = ({ clickhouse }: Pick<Config, 'clickhouse'>) => {
-  if (clickhouse.kind === 'embedded') {
-    const { http_host, http_port } = clickhouse
-    const host = http_host.includes(':') ? `[${http_host}]` : http_host
-    return { url: `http://${host}:${http_port}`, user: 'default', password: '' }
-  }
-  if (clickhouse.url === undefined)
-    throw new CairnError('config_invalid', 'clickhouse.kind server needs clickhouse.url')
-  return {
-    url: clickhouse.url,
-    user: clickhouse.user,
-    password: clickhouse.password?.reveal() ?? '',
-  }
-}
-
-const openTables = (config: Pick<Config, 'clickhouse'>): ClickHouseReader =>
-  openServerReader({
-    ...tablesAt(config),
-    database: config.clickhouse.database,
-    request_timeout_ms: query_timeout_ms,
-  })
 
 const no_one = { actor: null, pipeline: null, peer: null, target: null } as const
 
@@ -110,7 +82,7 @@ export const startApi = async (config: Config, deps: ApiServiceDeps): Promise<Ru
       onTrouble: (error) => logger.warn({ err: error }, 'the log has trouble'),
     }),
   )
-  const store = openStore(opening.use(openTables(config)))
+  const store = openStore(opening.use(openClickHouseReader(config.clickhouse)))
   const audit = opening.use(
     openAuditRecorder({
       log,

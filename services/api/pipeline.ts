@@ -1,6 +1,6 @@
+import { topics } from '#lib/config/sections/pipeline.ts'
 import { gauge } from '#lib/metrics.ts'
 import type { Log } from '#lib/log/port.ts'
-import { topicNames } from '#lib/log/topics.ts'
 import type { Readiness } from './deps.ts'
 import type { Store } from './store/store.ts'
 
@@ -96,6 +96,6 @@ export const openPipeline = (deps: PipelineDeps) => {
 export const groupsOf = (
   sinks: readonly { readonly name: string; readonly topics: readonly string[] }[],
 ): readonly Group[] => [
-  { group: 'replay', topics: topicNames },
-  ...sinks.map(({ name, topics }) => ({ group: `forward-${name}`, topics })),
+  { group: 'replay', topics },
+  ...sinks.map((sink) => ({ group: `forward-${sink.name}`, topics: sink.topics })),
 ]
