@@ -1,5 +1,6 @@
 import { close as closeFile, constants, open, write } from 'node:fs'
 import { join } from 'node:path'
+import { CairnError } from '#lib/error.ts'
 import { lockJournal } from './journal-lock.ts'
 import { recoverJournal, type Recovery } from './recovery.ts'
 import { openSegmentFiles } from './segment-files.ts'
@@ -79,6 +80,18 @@ const asError = (error: unknown): Error =>
  * @throws CairnError('audit_unavailable') the folder is in use or cannot be written
  */
 export const openJournal = async (options: JournalOptions): Promise<Journal> => {
+  try {
+    return await openFolder(options)
+  } catch (error) {
+    if (error instanceof CairnError) throw error
+    const { message } = asError(error)
+    throw new CairnError('audit_unavailable', `${options.folder} cannot be used: ${message}`, {
+      cause: error,
+    })
+  }
+}
+
+const openFolder = async (options: JournalOptions): Promise<Journal> => {
   await using stack = new AsyncDisposableStack()
   const { folder, segment_bytes, epoch, gateway } = options
   stack.use(lockJournal(folder))

@@ -1,74 +1,26 @@
-import { hash, randomBytes } from 'node:crypto'
-import { join } from 'node:path'
+import { randomBytes } from 'node:crypto'
 import { encodeContext } from '#core/events/codec.ts'
 import { zero_hash } from '#core/events/header.ts'
 import type { Context, EventBodies } from '#core/events/types.ts'
-import type { Config } from '#lib/config/schema.ts'
 import { CairnError } from '#lib/error.ts'
-import type { Logger } from '#lib/logger.ts'
-import { openSystemClock, type Clock } from './clock.ts'
-import { openCommitter, type Committer, type Trouble } from './commit.ts'
-import { openJournal, type Journal } from './journal.ts'
-import { newChain, openMint, type Mint } from './mint.ts'
-import type { Recorder, SessionRecorder } from './port.ts'
-import { openRecorderMetrics, type RecorderMetrics } from './recorder-metrics.ts'
-import { segment_head_bytes } from './segment.ts'
 import { adoptJournals } from './adoption.ts'
+import { newChain, type Mint } from './mint.ts'
+import type { Recorder, SessionRecorder } from './port.ts'
+import {
+  journalFolder,
+  logSource,
+  openParts,
+  segmentBytes,
+  ship_linger_ms,
+  type Degrade,
+  type Parts,
+  type RecorderOptions,
+} from './recorder-parts.ts'
 import type { JournalFault } from './recovery.ts'
-import { openShipLag, type ShipLag } from './ship-lag.ts'
-import { openShipper, type Shipper } from './shipper.ts'
-import type { LogSource } from './shipper-messages.ts'
 
 const heartbeat_ms = 1_000
-/** How long records are gathered before they are shipped; with `durability: broker` commands wait for it, so not at all. */
-const ship_linger_ms = 50
 /** How long a clean end waits for the log to take what is left; the rest is shipped at the next start. */
 const ship_drain_ms = 5_000
-/** A journal is at least so many segments: those before the last one can be let go. */
-const segments_min = 4
-const segment_bytes_min = 64 * 1024
-
-export type RecorderOptions = {
-  /** Name of the gateway process, unique in the deployment: `<gateway.id>/<index>`. */
-  readonly gateway: { readonly name: string }
-  readonly config: Pick<Config, 'deployment' | 'data_dir' | 'log'> & {
-    readonly gateway: Pick<
-      Config['gateway'],
-      'id' | 'processes' | 'durability' | 'reads' | 'journal'
-    >
-  }
-  /** What gateway.started says of the process. */
-  readonly started: Pick<
-    EventBodies['gateway.started'],
-    'version' | 'runtime' | 'policy_digest' | 'epoch_key'
-  >
-  /** How the shipper opens the log; default: as `config` says. */
-  readonly log?: LogSource
-  readonly logger: Logger
-  readonly clock?: Clock
-  /** Random bytes: epoch and salts. */
-  readonly randomness?: (bytes: number) => Buffer
-}
-
-/** Folder of a gateway process's journal. */
-export const journalFolder = (data_dir: string, gateway_name: string): string =>
-  join(data_dir, 'journal', gateway_name)
-
-const saltFrom = (randomness: (bytes: number) => Buffer) => (): number => {
-  // 0 would make zeros look like a frame.
-  for (;;) {
-    const salt = randomness(4).readUInt32LE()
-    if (salt !== 0) return salt
-  }
-}
-
-const segmentBytes = ({ gateway }: RecorderOptions['config']): number => {
-  const { segment_bytes, bytes_max } = gateway.journal
-  return Math.max(segment_bytes_min, Math.min(segment_bytes, bytes_max / segments_min))
-}
-
-const logSource = ({ log, config }: RecorderOptions): LogSource =>
-  log ?? { config: config.log, data_dir: config.data_dir }
 
 const processNames = ({ gateway }: RecorderOptions['config']): string[] =>
   Array.from({ length: gateway.processes }, (_, index) => `${gateway.id}/${index}`)
@@ -90,121 +42,6 @@ const adoptOthers = (
     logger,
     onFault,
   })
-}
-
-/** Everything that the recorder's parts share. */
-type Parts = {
-  readonly options: RecorderOptions
-  readonly journal: Journal
-  readonly committer: Committer
-  readonly mint: Mint
-  readonly shipper: Shipper
-  readonly lag: ShipLag
-  readonly metrics: RecorderMetrics
-  /** Avro bytes of the gateway's own context. */
-  readonly context: Buffer
-}
-
-const gatewayContext = (options: RecorderOptions): Context => ({
-  deployment: options.config.deployment,
-  gateway: options.gateway.name,
-  session: zero_hash,
-  actor: null,
-  pipeline: null,
-  peer: null,
-  target: null,
-})
-
-const openParts = async (
-  options: RecorderOptions,
-  epoch: Buffer,
-  degrade: (component: 'journal' | 'log', state: 'begin' | 'end', reason: string) => void,
-): Promise<Parts> => {
-  const { config, logger } = options
-  const { journal: limits, durability } = config.gateway
-  const randomness = options.randomness ?? randomBytes
-  const gateway = hash('sha256', options.gateway.name, 'buffer').subarray(0, 16)
-  const metrics = openRecorderMetrics()
-  const lag = openShipLag()
-  const folder = journalFolder(config.data_dir, options.gateway.name)
-  const trouble = (part: Trouble | 'log' | 'file', reason: string | null, over: string): void => {
-    const component = part === 'log' ? 'log' : 'journal'
-    if (reason !== null) metrics.troubles.inc({ part })
-    degrade(component, reason === null ? 'end' : 'begin', reason ?? over)
-  }
-  const journal = await openJournal({
-    folder,
-    segment_bytes: segmentBytes(config),
-    epoch,
-    gateway,
-    salt: saltFrom(randomness),
-    onTrouble: (error) =>
-      error === null
-        ? logger.info('journal segments can be made again')
-        : logger.warn({ err: error }, 'a journal segment cannot be made'),
-    onNote: (message) => logger.warn(message),
-  })
-  let minted = 0
-  const committer = openCommitter({
-    journal,
-    durability,
-    queue_bytes_max: limits.queue_bytes_max,
-    bytes_max: limits.bytes_max,
-    durable_timeout_ms: limits.durable_timeout_ms,
-    onWritten: (end, bytes, took_ms) => {
-      shipper.announce(end)
-      lag.written(journal.linear(end), performance.now())
-      metrics.bytes.inc(bytes)
-      metrics.commit_s.observe(took_ms / 1000)
-      metrics.records.inc(mint.records() - minted)
-      minted = mint.records()
-    },
-    onTrouble: (part, reason) => trouble(part, reason, `${part}: over`),
-  })
-  const mint = openMint({
-    gateway,
-    epoch,
-    clock: options.clock ?? openSystemClock(),
-    committer,
-  })
-  let log_down = false
-  const shipper = openShipper({
-    folder,
-    from: journal.recovered.shipped,
-    durable: { segment: journal.recovered.next_segment, offset: segment_head_bytes },
-    log: logSource(options),
-    linger_ms: durability === 'broker' ? 0 : ship_linger_ms,
-    nice: durability !== 'broker',
-    logger,
-    onAcked: (position, records) => {
-      lag.acked(journal.linear(position))
-      metrics.shipped.inc(records)
-      committer.acknowledge(position)
-      void journal.release(position)
-    },
-    onTrouble: (reason) => {
-      if ((reason !== null) === log_down) return
-      log_down = reason !== null
-      trouble('log', reason, 'the log takes records again')
-    },
-    onFault: (segment, detail) => {
-      const known = journal.recovered.faults.some(
-        (fault) => fault.segment === segment && fault.detail === detail,
-      )
-      journal.markDamaged(segment)
-      if (!known) degrade('journal', 'begin', `segment ${segment} is damaged: ${detail}`)
-    },
-  })
-  return {
-    options,
-    journal,
-    committer,
-    mint,
-    shipper,
-    lag,
-    metrics,
-    context: encodeContext(gatewayContext(options)),
-  }
 }
 
 /** Says that the epoch opens, what was before it, and what the journal was found to lack. */
@@ -311,7 +148,7 @@ const close = async (parts: Parts): Promise<void> => {
 export const openRecorder = async (options: RecorderOptions): Promise<Recorder> => {
   const epoch = (options.randomness ?? randomBytes)(16)
   let parts: Parts | undefined
-  const degrade = (component: 'journal' | 'log', state: 'begin' | 'end', reason: string): void => {
+  const degrade: Degrade = (component, state, reason) => {
     options.logger[state === 'begin' ? 'error' : 'info']({ component, reason }, 'recording')
     // Trouble may show in the middle of minting: its own record comes behind.
     queueMicrotask(() => {

@@ -3,7 +3,8 @@ import { copyFile, mkdir, open, readFile, readdir, rm, writeFile } from 'node:fs
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openJournalWalk, type WalkItem } from '../../../services/gateway/recorder/journal-walk.ts'
-import { journalFolder, openRecorder } from '../../../services/gateway/recorder/recorder.ts'
+import { journalFolder } from '../../../services/gateway/recorder/recorder-parts.ts'
+import { openRecorder } from '../../../services/gateway/recorder/recorder.ts'
 import { recoverJournal } from '../../../services/gateway/recorder/recovery.ts'
 import {
   encodeHead,

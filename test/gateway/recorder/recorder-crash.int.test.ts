@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 import { openJournalWalk } from '../../../services/gateway/recorder/journal-walk.ts'
-import { journalFolder, openRecorder } from '../../../services/gateway/recorder/recorder.ts'
+import { journalFolder } from '../../../services/gateway/recorder/recorder-parts.ts'
+import { openRecorder } from '../../../services/gateway/recorder/recorder.ts'
 import {
   byEpoch,
   bySession,

@@ -3,7 +3,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
-import { openRecorder, journalFolder } from '../../../services/gateway/recorder/recorder.ts'
+import { journalFolder } from '../../../services/gateway/recorder/recorder-parts.ts'
+import { openRecorder } from '../../../services/gateway/recorder/recorder.ts'
 import { eventually } from '../../support/eventually.ts'
 import { runOk } from '../../support/run-program.ts'
 import { systemTool } from '../../support/tools.ts'
@@ -250,19 +251,20 @@ test('a full disk refuses, and recording goes on when there is room again', asyn
   }
 })
 
-test('a journal that cannot be written is refused at the start', async ({ skip }) => {
-  await using folder = await temporaryFolder()
-  const journal = journalFolder(folder.path, gateway_name)
-  const unmount = await mountTmpfs(journal, 'size=1m,ro')
-  if (unmount === null) {
-    skip('needs the right to mount a tmpfs')
-    return
-  }
-  try {
-    await expect(openRecorder(recorderOptions(folder.path))).rejects.toMatchObject({
-      code: 'audit_unavailable',
-    })
-  } finally {
-    await unmount()
-  }
-})
+for (const mode of ['size=1m,ro', 'size=512k'])
+  test(`a journal that cannot be written is refused at the start (${mode})`, async ({ skip }) => {
+    await using folder = await temporaryFolder()
+    const journal = journalFolder(folder.path, gateway_name)
+    const unmount = await mountTmpfs(journal, mode)
+    if (unmount === null) {
+      skip('needs the right to mount a tmpfs')
+      return
+    }
+    try {
+      await expect(openRecorder(recorderOptions(folder.path))).rejects.toMatchObject({
+        code: 'audit_unavailable',
+      })
+    } finally {
+      await unmount()
+    }
+  })

@@ -7,7 +7,7 @@ import { decodeHeader, leafHash, zero_hash, type RecordHeader } from '#core/even
 import type { Context, EventBodies } from '#core/events/types.ts'
 import { openLogger } from '#lib/logger.ts'
 import { openLog } from '#lib/log/open.ts'
-import type { RecorderOptions } from '../../../services/gateway/recorder/recorder.ts'
+import type { RecorderOptions } from '../../../services/gateway/recorder/recorder-parts.ts'
 
 const MiB = 1024 * 1024
 
