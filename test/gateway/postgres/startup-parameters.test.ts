@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest'
+import {
+  encodingIsSafe,
+  isStartupRefusal,
+  readOptions,
+  readStartupRequest,
+} from '../../../services/gateway/protocols/postgres/startup-parameters.ts'
+import { readStartupPairs } from '../../../services/gateway/protocols/postgres/startup.ts'
+
+const request = (parameters: Readonly<Record<string, string>>) =>
+  readStartupRequest(new Map(Object.entries({ user: 'reader', database: 'shop', ...parameters })))
+
+describe('what a client asks for in its startup message', () => {
+  it('the database names the target, or target and database; the user is the role', () => {
+    expect(request({})).toMatchObject({ target: 'shop', database: '', role: 'reader' })
+    expect(request({ database: 'shop/orders' })).toMatchObject({
+      target: 'shop',
+      database: 'orders',
+    })
+    expect(request({ database: 'shop/a/b' })).toMatchObject({ target: 'shop', database: 'a/b' })
+  })
+
+  it('settings go on, those inside of options too', () => {
+    const read = request({
+      application_name: 'psql',
+      options: '-c statement_timeout=5s --search_path=a\\ b -cwork_mem=1MB',
+    })
+    if (isStartupRefusal(read)) throw new Error(read.detail)
+    expect([...read.settings]).toEqual([
+      ['application_name', 'psql'],
+      ['statement_timeout', '5s'],
+      ['search_path', 'a b'],
+      ['work_mem', '1MB'],
+    ])
+    expect([...read.parameters.keys()]).toEqual(['application_name', 'options'])
+  })
+
+  it.each([
+    ['role', { role: 'postgres' }],
+    ['session_authorization in options', { options: '-c session_authorization=postgres' }],
+    ['ROLE in options, in capitals', { options: '-c ROLE=postgres' }],
+    ['a role with a dash for its underscore', { options: '--session-replication-role=replica' }],
+    ['preloaded libraries', { options: '-clocal_preload_libraries=x' }],
+    ["the target's own log", { log_statement: 'none' }],
+    ['replication', { replication: 'database' }],
+    ['physical replication', { replication: 'true' }],
+    ['options that are no settings', { options: '-d 5' }],
+    ['options that name a file', { options: '-r /tmp/x' }],
+    ['an encoding with ASCII inside of characters', { client_encoding: 'SJIS' }],
+    ['the same in options, written otherwise', { options: '-c client_encoding=shift_jis' }],
+    ['a name that is no setting', { 'a b': 'x' }],
+    ['no role', { user: '' }],
+    ['a role that is too long', { user: 'r'.repeat(64) }],
+  ])('refuses %s', (_, parameters) => {
+    expect(isStartupRefusal(request(parameters))).toBe(true)
+  })
+
+  it('an ordinary connection may say that it wants no replication', () => {
+    expect(isStartupRefusal(request({ replication: 'false' }))).toBe(false)
+  })
+
+  it('options end where the server ends them', () => {
+    expect(readOptions('')).toEqual([])
+    expect(readOptions('  -c   a=b  ')).toEqual([['a', 'b']])
+    expect(readOptions('-c a')).toBeNull()
+    expect(readOptions('-c =b')).toBeNull()
+    expect(readOptions('-c')).toBeNull()
+  })
+
+  it('knows encodings whatever their spelling', () => {
+    expect(encodingIsSafe('UTF-8')).toBe(true)
+    expect(encodingIsSafe("'utf-8'")).toBe(true)
+    expect(encodingIsSafe('Big5')).toBe(false)
+    expect(encodingIsSafe('GB_18030')).toBe(false)
+  })
+})
+
+describe('pairs of a startup message', () => {
+  const pairs = (text: string) => readStartupPairs(Buffer.from(text, 'latin1'))
+
+  it('are names and values, and a zero at the end', () => {
+    expect([...pairs('user\0me\0database\0d\0\0')!]).toEqual([
+      ['user', 'me'],
+      ['database', 'd'],
+    ])
+  })
+
+  it.each([
+    ['nothing', ''],
+    ['no end', 'user\0me\0'],
+    ['a name without a value', 'user\0'],
+    ['something behind the end', 'user\0me\0\0x'],
+    ['a name twice', 'user\0me\0user\0root\0\0'],
+  ])('refuses %s', (_, text) => {
+    expect(pairs(text)).toBeNull()
+  })
+})
