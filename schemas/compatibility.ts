@@ -2,8 +2,9 @@ import { avroType } from '#core/events/avro.ts'
 import type { EventSchema, FieldSchema, RecordSchema } from './source.ts'
 
 /**
- * FULL_TRANSITIVE compatibility: a schema reads what every released version of it wrote, and every released version reads what it writes. avsc's
- * resolvers say so (they refuse a field without a default, a narrowed type, a removed symbol); the rest are promises of the catalogue that Avro
+ * FULL_TRANSITIVE compatibility: a schema reads what every released version of it wrote, and every
+ * released version reads what it writes. avsc's resolvers say so (they refuse a field without a
+ * default, a narrowed type, a removed symbol); the rest are promises of the catalogue that Avro
  * knows nothing of.
  */
 
@@ -49,14 +50,20 @@ const lost = (older: RecordSchema, newer: RecordSchema): readonly string[] => {
   })
 }
 
-/** What breaks between a released schema and a newer version of the same record; empty when both read each other. */
+/**
+ * What breaks between a released schema and a newer version of the same record; empty when both
+ * read each other.
+ */
 export const recordBreaks = (older: RecordSchema, newer: RecordSchema): readonly string[] => [
   ...unreadable(`${newer.name}: the new reader and the old writer`, newer, older),
   ...unreadable(`${newer.name}: the old reader and the new writer`, older, newer),
   ...lost(older, newer),
 ]
 
-/** As `recordBreaks`, and the stable attributes of an event; a changed text needs a new schema id. Both with the context written out. */
+/**
+ * As `recordBreaks`, and the stable attributes of an event; a changed text needs a new schema id.
+ * Both with the context written out.
+ */
 export const eventBreaks = (older: EventSchema, newer: EventSchema): readonly string[] => [
   ...recordBreaks(older, newer),
   ...(['event', 'code', 'topic', 'name'] as const).flatMap((name) =>

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
 import { fullText, type Source } from './source.ts'
 
-/** Writes `services/core/events/catalogue.ts`: code, topic, schema id and full schema of every event. */
+/**
+ * Writes `services/core/events/catalogue.ts`: code, topic, schema id and full schema of every
+ * event.
+ */
 
 /** An older version of a schema, as it was released. */
 export type Released = { readonly schemaId: number; readonly text: string }
@@ -10,7 +13,10 @@ const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').repla
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-/** The text of catalogue.ts, not yet formatted. `older` are released schemas that are no longer the present ones. */
+/**
+ * The text of catalogue.ts, not yet formatted. `older` are released schemas that are no longer the
+ * present ones.
+ */
 export const catalogueText = (source: Source, older: readonly Released[]): string => {
   const context = JSON.stringify(source.context)
   const symbols = source.header.fields.flatMap(({ type }) =>

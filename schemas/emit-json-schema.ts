@@ -29,7 +29,8 @@ const schemaOf = (type: FieldSchema): JsonSchema => {
     : primitive.long
 }
 
-// A set of values may grow, so they are examples and no enumeration: a reader of today must accept an event of tomorrow.
+// A set of values may grow, so they are examples and no enumeration: a reader of today must accept
+// an event of tomorrow.
 const property = (field: Field): readonly [string, JsonSchema] => [
   field.name,
   {

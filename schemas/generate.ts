@@ -8,9 +8,10 @@ import { typesText } from './emit-types.ts'
 import { assembled, readSource, type EventSchema, type Source } from './source.ts'
 
 /**
- * `npm run generate`: writes what follows from `schemas/*.avsc`; a test does the same in memory and compares.
- * `npm run generate -- --release` also keeps the present schemas under `schemas/released`, where they stay for ever: readers resolve what was written with
- * them, and a test holds every later version compatible. A released file is never written again.
+ * `npm run generate`: writes what follows from `schemas/*.avsc`; a test does the same in memory and
+ * compares. `npm run generate -- --release` also keeps the present schemas under
+ * `schemas/released`, where they stay for ever: readers resolve what was written with them, and a
+ * test holds every later version compatible. A released file is never written again.
  */
 const root = join(import.meta.dirname, '..')
 

@@ -3,7 +3,10 @@ import { basename, join } from 'node:path'
 
 /** The hand-written schemas: what `schemas/*.avsc` holds, read, checked and assembled. */
 
-/** Who may see a field: everyone, people with a reason (personal), nobody (masked already), those who may read content. */
+/**
+ * Who may see a field: everyone, people with a reason (personal), nobody (masked already), those
+ * who may read content.
+ */
 const sensitivities = ['public', 'personal', 'secret-masked', 'content'] as const
 
 export type Sensitivity = (typeof sensitivities)[number]
@@ -40,7 +43,10 @@ export type Field = {
   readonly type: FieldSchema
   readonly doc: string
   readonly sensitivity: Sensitivity
-  /** All a string may be, where it comes from a fixed set (a string and no Avro enum, so that a set may grow). */
+  /**
+   * All a string may be, where it comes from a fixed set (a string and no Avro enum, so that a set
+   * may grow).
+   */
   readonly values?: readonly string[]
   readonly default?: unknown
 }
@@ -153,7 +159,9 @@ const repeated = (what: string, values: readonly (string | number)[]): readonly 
     .filter((value, at) => values.indexOf(value) !== at)
     .map((value) => `${what} ${value} stands twice`)
 
-/** One name, one shape: a nested type may stand in several schemas only if it is the same in each. */
+/**
+ * One name, one shape: a nested type may stand in several schemas only if it is the same in each.
+ */
 const shapeProblems = (schemas: readonly RecordSchema[]): readonly string[] => {
   const shapes = new Map<string, string>()
   return schemas.flatMap(recordsOf).flatMap((record) => {
@@ -200,7 +208,10 @@ export const problems = ({ context, header, events }: Source): readonly string[]
   ]
 }
 
-/** Reads a folder of schemas. Throws when a file is no JSON or a schema is unsound, naming every problem. */
+/**
+ * Reads a folder of schemas. Throws when a file is no JSON or a schema is unsound, naming every
+ * problem.
+ */
 export const readSource = async (folder: string): Promise<Source> => {
   const parsed = async (file: string): Promise<unknown> =>
     JSON.parse(await readFile(join(folder, file), 'utf8'))

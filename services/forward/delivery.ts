@@ -12,16 +12,23 @@ import type { ResendWindow, WindowEntry } from './window.ts'
  *     connect ─▶ send ──(half a window sent, or some seconds)──▶ turn over ─▶ send on the next connection ...
  *                  └────────── lost: everything in the window again, after a back-off ──────────┘
  *
- * Turning over ends our side and waits for the receiver to end its own, which proves that it read everything (sinks/connection.ts); the next
- * connection is opened meanwhile and written to only after the proof, so that the receiver reads all messages in order.
+ * Turning over ends our side and waits for the receiver to end its own, which proves that it read
+ * everything (sinks/connection.ts); the next connection is opened meanwhile and written to only
+ * after the proof, so that the receiver reads all messages in order.
  */
 export type DeliveryTimes = {
   readonly connect_timeout_ms: number
-  /** A message waits at most so long for the proof that it was read, when there is too little traffic to fill half a window. */
+  /**
+   * A message waits at most so long for the proof that it was read, when there is too little
+   * traffic to fill half a window.
+   */
   readonly confirm_interval_ms: number
   /** How long a receiver may take to read what it was sent, before its connection is given up. */
   readonly confirm_timeout_ms: number
-  /** How long messages are kept after the proof, in case the receiver dies before it has them on disk. */
+  /**
+   * How long messages are kept after the proof, in case the receiver dies before it has them on
+   * disk.
+   */
   readonly settle_ms: number
   readonly heartbeat_interval_ms: number
   readonly backoff_ms: { readonly first: number; readonly max: number }
@@ -50,11 +57,15 @@ export type DeliveryOptions = {
 
 export interface Delivery extends AsyncDisposable {
   /**
-   * Takes a message: at once (null) or when there is room in the window. When the delivery is over it takes nothing more, without a word if it was finished;
-   * rejects with CairnError('sink_unavailable') if it broke.
+   * Takes a message: at once (null) or when there is room in the window. When the delivery is over
+   * it takes nothing more, without a word if it was finished; rejects with
+   * CairnError('sink_unavailable') if it broke.
    */
   push(entry: WindowEntry): Promise<void> | null
-  /** Sends what is in the window, waits for its proof and lets it leave; gives up after `timeout_ms` or without a connection. */
+  /**
+   * Sends what is in the window, waits for its proof and lets it leave; gives up after `timeout_ms`
+   * or without a connection.
+   */
   finish(timeout_ms: number): Promise<void>
 }
 
@@ -171,12 +182,15 @@ export const openDelivery = (options: DeliveryOptions): Delivery => {
       if (proven) return opened.connection
       opened.connection.destroy()
     }
-    // Also when the proof came: a receiver that cannot be reached again may have died with what it read in its memory.
+    // Also when the proof came: a receiver that cannot be reached again may have died with what it
+    // read in its memory.
     if (proven && opened?.ok === false) return lose('refused', opened.error)
     return lose('no_proof', connection.lost)
   }
 
-  /** Sends over one connection until it is turned over (gives the next one) or lost (gives null). */
+  /**
+   * Sends over one connection until it is turned over (gives the next one) or lost (gives null).
+   */
   const serve = async (connection: Connection): Promise<Connection | null> => {
     connection.onLost(bell.ring)
     const giveUp = (): void => connection.destroy()

@@ -8,13 +8,17 @@ export type Body = {
   readonly cut: boolean
 }
 
-/** How events are written for a receiver: JSON now; CEF, LEEF, ECS and OCSF have their place beside it. */
+/**
+ * How events are written for a receiver: JSON now; CEF, LEEF, ECS and OCSF have their place beside
+ * it.
+ */
 export type Format = {
   readonly name: string
   readonly doc: string
   /**
-   * Writes a record within `bytes_max`, cutting its longest values where it must; empty if not even the record's id fits. Only ASCII from
-   * space to tilde: nothing in an event can end a line, a field or a frame.
+   * Writes a record within `bytes_max`, cutting its longest values where it must; empty if not even
+   * the record's id fits. Only ASCII from space to tilde: nothing in an event can end a line, a
+   * field or a frame.
    */
   readonly body: (record: ForwardedRecord, bytes_max: number) => Body
 }

@@ -34,8 +34,9 @@ const patiently = async (taken: Promise<void>, heartbeat: () => Promise<void>): 
 }
 
 /**
- * Delivers the topics of one sink, from the position of its group. Disposing it delivers what is on its way, as far as that goes in five seconds, commits the
- * position and leaves the group; what was not delivered comes again at the next start.
+ * Delivers the topics of one sink, from the position of its group. Disposing it delivers what is on
+ * its way, as far as that goes in five seconds, commits the position and leaves the group; what was
+ * not delivered comes again at the next start.
  */
 export const openForwarder = async (options: ForwarderOptions): Promise<AsyncDisposable> => {
   const { log, config, kind, deps } = options
@@ -63,7 +64,8 @@ export const openForwarder = async (options: ForwarderOptions): Promise<AsyncDis
       batch_records_max: Math.min(batch_records_max, config.window_events_max),
       from: 'beginning',
       onTrouble: trouble,
-      // Returns without done(): the position follows behind the window, while the next batches are on their way.
+      // Returns without done(): the position follows behind the window, while the next batches are
+      // on their way.
       onBatch: async ({ records }, ctx) => {
         const { promise: returned, resolve } = Promise.withResolvers<void>()
         try {

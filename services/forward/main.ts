@@ -13,8 +13,10 @@ type ForwardDeps = {
 }
 
 /**
- * The forward service: delivers events to every configured sink, each with its own position in the log (services/forward/README.md). Without sinks it does nothing.
- * Throws CairnError('log_unavailable' | 'config_invalid') when it cannot start; a receiver that is away is no reason.
+ * The forward service: delivers events to every configured sink, each with its own position in the
+ * log (services/forward/README.md). Without sinks it does nothing. Throws
+ * CairnError('log_unavailable' | 'config_invalid') when it cannot start; a receiver that is away is
+ * no reason.
  */
 export const startForward = async (
   config: Config,

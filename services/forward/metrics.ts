@@ -15,7 +15,10 @@ export type SinkMetrics = {
 /** Why a connection was lost or could not be made. */
 export type LossReason = 'refused' | 'closed' | 'no_proof'
 
-/** Opens the counters of a sink, labelled with its name (names come from the configuration: a fixed set). */
+/**
+ * Opens the counters of a sink, labelled with its name (names come from the configuration: a fixed
+ * set).
+ */
 export const openSinkMetrics = (sink: string): SinkMetrics => {
   const labels = ['sink'] as const
   const count = (name: string, help: string) =>

@@ -4,13 +4,17 @@ import type { BatchContext, LogPosition } from '#lib/log/port.ts'
 /** A batch of the log while its records are on their way. */
 export type OpenBatch = {
   readonly ctx: BatchContext
-  /** Resolves when the handler has returned. Until then a position within the batch would end it and have its rest delivered again. */
+  /**
+   * Resolves when the handler has returned. Until then a position within the batch would end it and
+   * have its rest delivered again.
+   */
   readonly returned: Promise<void>
 }
 
 /**
- * A group's position behind the resend window: records count as delivered one by one, in order per partition, long after their batch was handed
- * out; commits are gathered, one at a time per partition.
+ * A group's position behind the resend window: records count as delivered one by one, in order per
+ * partition, long after their batch was handed out; commits are gathered, one at a time per
+ * partition.
  */
 export interface Positions {
   /** A record counts as delivered. */
@@ -44,7 +48,8 @@ export const openPositions = (
       try {
         await batch.ctx.done(offset)
       } catch (error) {
-        // A partition that has gone to another consumer is delivered again by it, from its own position.
+        // A partition that has gone to another consumer is delivered again by it, from its own
+        // position.
         if (!(error instanceof CairnError && error.code === 'log_fenced')) onTrouble(error)
       }
     }

@@ -3,20 +3,34 @@ import { decodeValue, type DecodedEvent } from '#core/events/codec.ts'
 import { decodeHeader, leafHash, zero_hash, type RecordHeader } from '#core/events/header.ts'
 import type { StoredRecord } from '#lib/log/port.ts'
 
-/** A record of the log as formats see it: as much of it as could be read. Nothing is skipped: what cannot be read is passed on raw. */
+/**
+ * A record of the log as formats see it: as much of it as could be read. Nothing is skipped: what
+ * cannot be read is passed on raw.
+ */
 export type ForwardedRecord = {
-  /** Unique in the deployment: gateway/epoch/gseq, or the place in the log where the header cannot be read. Two deliveries of a record have the same. */
+  /**
+   * Unique in the deployment: gateway/epoch/gseq, or the place in the log where the header cannot
+   * be read. Two deliveries of a record have the same.
+   */
   readonly id: string
   /** Event code as the record's own header says; empty if it says nothing. */
   readonly code: string
-  /** When it was minted, microseconds since the Unix epoch; when the log took it, where that cannot be read. */
+  /**
+   * When it was minted, microseconds since the Unix epoch; when the log took it, where that cannot
+   * be read.
+   */
   readonly time_us: number
-  /** Name of the gateway process; its id in hex where the value cannot be read; empty if unknown. */
+  /**
+   * Name of the gateway process; its id in hex where the value cannot be read; empty if unknown.
+   */
   readonly gateway: string
   readonly header: RecordHeader | null
   /** Leaf hash, hex. */
   readonly leaf: string | null
-  /** Session id, hex; null without a session. The session id of session.started is its own leaf hash. */
+  /**
+   * Session id, hex; null without a session. The session id of session.started is its own leaf
+   * hash.
+   */
   readonly session: string | null
   readonly event: DecodedEvent | null
   /** Why there is no event. */

@@ -6,11 +6,16 @@ import type { ForwardedRecord } from './record.ts'
 /** What delivers to one receiver. */
 export interface Sink extends AsyncDisposable {
   /**
-   * Takes a record; the order of calls is the order of delivery. Null when it was taken at once; else resolves when there was room (back-pressure).
-   * @param delivered called once, in order, when the record counts as delivered by this sink's guarantee
+   * Takes a record; the order of calls is the order of delivery. Null when it was taken at once;
+   * else resolves when there was room (back-pressure).
+   * @param delivered called once, in order, when the record counts as delivered by this sink's
+   * guarantee
    */
   send(record: ForwardedRecord, delivered: () => void): Promise<void> | null
-  /** Delivers what was taken, as far as that goes within `timeout_ms`; nothing more is sent afterwards. */
+  /**
+   * Delivers what was taken, as far as that goes within `timeout_ms`; nothing more is sent
+   * afterwards.
+   */
   finish(timeout_ms: number): Promise<void>
 }
 
@@ -20,7 +25,9 @@ export type SinkDeps = {
   readonly now_ms: () => number
   /** 0 to 1, for jitter. */
   readonly random: () => number
-  /** Random name of this run, by which receivers tell the numbering of messages of two runs apart. */
+  /**
+   * Random name of this run, by which receivers tell the numbering of messages of two runs apart.
+   */
   readonly instance: string
   readonly hostname: string
 }

@@ -1,10 +1,12 @@
 /**
- * The resend window of a sink that acknowledges nothing: messages in the order of sending, until they count as delivered. Pure.
+ * The resend window of a sink that acknowledges nothing: messages in the order of sending, until
+ * they count as delivered. Pure.
  *
  *     leave ◀── confirmed ──┬── sent ──┬── unsent ◀── push
  *
- * Sent ones become confirmed when the receiver has proven that it read them. Confirmed ones stay for a while, in case that the receiver dies with
- * what it read still in its memory: they leave when newer confirmed ones push them out, or after a time on a healthy connection. Whenever a
+ * Sent ones become confirmed when the receiver has proven that it read them. Confirmed ones stay
+ * for a while, in case that the receiver dies with what it read still in its memory: they leave
+ * when newer confirmed ones push them out, or after a time on a healthy connection. Whenever a
  * connection is lost everything in the window is sent again.
  */
 export type WindowLimits = {
@@ -37,7 +39,10 @@ export interface ResendWindow {
   confirm(now_ms: number): void
   /** Lets go of messages that were confirmed before `until_ms`. */
   settle(until_ms: number): void
-  /** The connection is lost: everything is unsent again. Returns how many messages will be sent again. */
+  /**
+   * The connection is lost: everything is unsent again. Returns how many messages will be sent
+   * again.
+   */
   rewind(): number
 }
 

@@ -14,7 +14,10 @@ import { eventJson } from '#core/events/json.ts'
 import { sample_time_us, sampleContext, samples } from '../core/events/samples.ts'
 import type { Bench, Row } from './row.ts'
 
-/** Each case runs this long, after a tenth of it to warm up, in rounds between the cases so that all see the same machine. */
+/**
+ * Each case runs this long, after a tenth of it to warm up, in rounds between the cases so that all
+ * see the same machine.
+ */
 const case_ms = 1_000
 const rounds = 5
 const calls_per_look = 200

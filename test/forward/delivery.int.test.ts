@@ -172,7 +172,8 @@ describe('delivery', () => {
       opened.push(socket)
       socket.on('data', read).on('end', () => {
         socket.end()
-        // The process dies with what it read in its memory, and takes the connection with it that is to be the next.
+        // The process dies with what it read in its memory, and takes the connection with it that
+        // is to be the next.
         if (connection === 1) for (const other of opened.slice(1)) other.resetAndDestroy()
       })
     })

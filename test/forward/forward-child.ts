@@ -2,7 +2,10 @@ import { configSchema, type SinkConfig } from '#lib/config/schema.ts'
 import { openLogger } from '#lib/logger.ts'
 import { startForward } from '../../services/forward/main.ts'
 
-/** The forward service alone in a process: `forward-child.ts DATA_DIR SINK_JSON`; ends by itself on SIGTERM. */
+/**
+ * The forward service alone in a process: `forward-child.ts DATA_DIR SINK_JSON`; ends by itself on
+ * SIGTERM.
+ */
 const [data_dir = '', sink = '{}'] = process.argv.slice(2)
 const config = configSchema.parse({
   data_dir,

@@ -8,7 +8,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemTool } from '../support/tools.ts'
 
-/** A real rsyslogd on loopback that writes what it parsed as JSON lines; it can be killed, stopped and started again. */
+/**
+ * A real rsyslogd on loopback that writes what it parsed as JSON lines; it can be killed, stopped
+ * and started again.
+ */
 
 export const rsyslogd = systemTool('rsyslogd')
 const has_tls = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu'].some((folder) =>

@@ -62,7 +62,8 @@ describe.skipIf(rsyslogd === null)('the forward service', () => {
     await end(child, 'SIGTERM')
     expect(child.exitCode).toBe(0)
     expect(await allCommitted(log, ['cairn.audit'])).toBe(true)
-    // A window, and in each of three partitions the batch that was being handed out and what was gathered for a commit.
+    // A window, and in each of three partitions the batch that was being handed out and what was
+    // gathered for a commit.
     const duplicates = gseqs(await rsyslog.received()).length - appended
     expect(duplicates).toBeLessThanOrEqual(3 * (window_events_max + 3 * 200 + 1_000))
   })

@@ -92,7 +92,8 @@ describe.skipIf(rsyslogd === null)('forwarding to rsyslog over TCP', () => {
     await until(async () => (await distinct(rsyslog)) === 50, 'the first events')
     rsyslog.signal('SIGSTOP')
     await log.append('cairn.audit', commands(50, 1_000))
-    // Longer than an idle window needs to settle: what a stopped receiver holds unread must not count as delivered.
+    // Longer than an idle window needs to settle: what a stopped receiver holds unread must not
+    // count as delivered.
     await new Promise((resolve) =>
       setTimeout(resolve, times.settle_ms + 2 * times.confirm_interval_ms),
     )

@@ -1,8 +1,8 @@
 import avsc from 'avsc'
 
 /**
- * avsc, set up for the catalogue: `T | null` stays plain, strings are well-formed on the way in, and no length that a
- * writer states is believed before the bytes for it are there.
+ * avsc, set up for the catalogue: `T | null` stays plain, strings are well-formed on the way in,
+ * and no length that a writer states is believed before the bytes for it are there.
  *
  * Source: Avro specification 1.12, "Binary encoding".
  */
@@ -24,8 +24,9 @@ type Codec = {
 }
 
 /**
- * avsc writes a lone surrogate as three bytes that are no UTF-8 in short strings; ClickHouse and JSON batches choke on that.
- * `isWellFormed` costs nothing on strings that V8 keeps in one byte a character.
+ * avsc writes a lone surrogate as three bytes that are no UTF-8 in short strings; ClickHouse and
+ * JSON batches choke on that. `isWellFormed` costs nothing on strings that V8 keeps in one byte a
+ * character.
  */
 const writeText = (tap: Tap, text: string): void => {
   tap.writeString(text.isWellFormed() ? text : text.toWellFormed())
@@ -38,7 +39,10 @@ class TextType extends avsc.types.StringType {
   }
 }
 
-/** Longs that avsc codes exactly: zig-zag makes odd numbers of negative ones, which over 2^53 would be rounded without a word. */
+/**
+ * Longs that avsc codes exactly: zig-zag makes odd numbers of negative ones, which over 2^53 would
+ * be rounded without a word.
+ */
 const long_min = -(2 ** 52)
 const long_max = 2 ** 53 - 2
 
@@ -59,8 +63,8 @@ class ExactLongType extends avsc.types.LongType {
 }
 
 /**
- * Items of the next block; 0 at the end. An item takes at least a byte, so a count over the remaining bytes is a lie
- * (a forged value could otherwise make the reader allocate without bound).
+ * Items of the next block; 0 at the end. An item takes at least a byte, so a count over the
+ * remaining bytes is a lie (a forged value could otherwise make the reader allocate without bound).
  */
 const blockItems = (tap: Tap): number => {
   let items = tap.readLong()

@@ -4,9 +4,10 @@ import { readFrame } from './framing.ts'
 import { decodeHeader, leafHash, valueHash, zero_hash, type RecordHeader } from './header.ts'
 
 /**
- * The session chain (evidence, level 2). Of a session's records, in order: `sseq` counts from 0 without a hole, `sprev` is the leaf hash of the
- * record before, the session id is the leaf hash of the first, every value hashes to what its header says, session.ended counts them all.
- * The last record therefore commits to the whole session.
+ * The session chain (evidence, level 2). Of a session's records, in order: `sseq` counts from 0
+ * without a hole, `sprev` is the leaf hash of the record before, the session id is the leaf hash of
+ * the first, every value hashes to what its header says, session.ended counts them all. The last
+ * record therefore commits to the whole session.
  */
 
 /** A record as stored: the header's bytes (log header `cairn-leaf`) and the value's. */
@@ -112,7 +113,9 @@ const countProblem = (
       ]
 }
 
-/** Takes the next record of a session. Pure: gives the new state, or what is wrong with this record. */
+/**
+ * Takes the next record of a session. Pure: gives the new state, or what is wrong with this record.
+ */
 export const chainNext = (state: ChainState, record: ChainRecord): ChainState | ChainFault => {
   const index = state.records
   const fault = ([reason, detail]: readonly [ChainReason, string]): ChainFault => ({
@@ -141,8 +144,8 @@ export const chainNext = (state: ChainState, record: ChainRecord): ChainState | 
 }
 
 /**
- * Verifies a session's records in order; gives the end state, or the first record that is wrong and why. A session that still runs, or whose gateway
- * died, is whole as far as it goes: `ended` tells.
+ * Verifies a session's records in order; gives the end state, or the first record that is wrong and
+ * why. A session that still runs, or whose gateway died, is whole as far as it goes: `ended` tells.
  * @param session id that the records must belong to, if one is expected
  */
 export const verifyChain = (

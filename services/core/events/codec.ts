@@ -6,14 +6,20 @@ import type { Context, EventBodies, EventOf, EventType } from './types.ts'
 import { varint_bytes_max, writeNatural } from './varint.ts'
 
 /**
- * Values of records. A value is an Avro record of time, context and body; Avro writes a record as its fields one after another, so that the
- * context, constant for a session, is encoded once and its bytes are spliced into every value.
+ * Values of records. A value is an Avro record of time, context and body; Avro writes a record as
+ * its fields one after another, so that the context, constant for a session, is encoded once and
+ * its bytes are spliced into every value.
  */
 
-/** Largest value, bytes: a record has to fit the log's own limit of 16 MiB with its key and headers. */
+/**
+ * Largest value, bytes: a record has to fit the log's own limit of 16 MiB with its key and headers.
+ */
 export const value_bytes_max = 16 * 1024 * 1024 - 4096
 
-/** A buffer that grows and is used again: values stand in `bytes` from 0 to `length`. Set `length` to 0 to begin anew. */
+/**
+ * A buffer that grows and is used again: values stand in `bytes` from 0 to `length`. Set `length`
+ * to 0 to begin anew.
+ */
 export type ValueBuffer = { bytes: Buffer; length: number }
 
 export type DecodedEvent = {
@@ -37,7 +43,10 @@ type Codecs = { readonly whole: Type; readonly body: Type; readonly schemaId: nu
 
 const codecs = new Map<EventType, Codecs>()
 
-/** Types of an event, made when they are first needed: a process that never sees an event never pays for it. */
+/**
+ * Types of an event, made when they are first needed: a process that never sees an event never pays
+ * for it.
+ */
 const codecsOf = (type: EventType): Codecs => {
   const known = codecs.get(type)
   if (known !== undefined) return known
@@ -57,7 +66,10 @@ const contextType = avroType(
     ?.type,
 )
 
-/** Avro bytes of a context; keep them for as long as the context stays the same. Throws when a field is missing or of the wrong type. */
+/**
+ * Avro bytes of a context; keep them for as long as the context stays the same. Throws when a field
+ * is missing or of the wrong type.
+ */
 export const encodeContext = (context: Context): Buffer => contextType.toBuffer(context)
 
 /** A value buffer with room for `capacity` bytes before it has to grow. */
@@ -73,10 +85,13 @@ const grow = (target: ValueBuffer, needed: number): void => {
 }
 
 /**
- * Appends an event's value to `target` and returns its length in bytes; the value is `target.bytes.subarray(start, start + length)` with the
- * `target.length` of before the call as start. `bytes` may be replaced by a larger buffer: look at it after the call. Everything is copied.
+ * Appends an event's value to `target` and returns its length in bytes; the value is
+ * `target.bytes.subarray(start, start + length)` with the `target.length` of before the call as
+ * start. `bytes` may be replaced by a larger buffer: look at it after the call. Everything is
+ * copied.
  *
- * Throws, with `target.length` as it was: an Error for a body that does not fit its schema, RangeError over `value_bytes_max`.
+ * Throws, with `target.length` as it was: an Error for a body that does not fit its schema,
+ * RangeError over `value_bytes_max`.
  * @param time_us       microseconds since the Unix epoch
  * @param contextBytes  from `encodeContext`
  */
@@ -144,7 +159,10 @@ const presentReader = (type: EventType): Reader => {
   return { type, decode: (value) => whole.decode(value, frame_bytes) }
 }
 
-/** Reads what another version of the schema wrote. Throws when the schema is none of ours or cannot be read as it. */
+/**
+ * Reads what another version of the schema wrote. Throws when the schema is none of ours or cannot
+ * be read as it.
+ */
 const writerReader = (schema: string): Reader => {
   const parsed = JSON.parse(schema) as ParsedSchema
   const type = typeByName.get(parsed.name)
@@ -178,9 +196,11 @@ const readerOf = (schemaId: number, resolve: SchemaResolver): Reader | undefined
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /**
- * Reads a value. Older and newer writers are resolved to the present schema (fields that they lack take their defaults, fields that we lack
- * are left out); what cannot be read is said, never thrown. Buffers in the event are its own and do not alias `value`.
- * @param resolve full JSON of a schema that is not in the catalogue, by id; pass the same function each time, it is the cache's key
+ * Reads a value. Older and newer writers are resolved to the present schema (fields that they lack
+ * take their defaults, fields that we lack are left out); what cannot be read is said, never
+ * thrown. Buffers in the event are its own and do not alias `value`.
+ * @param resolve full JSON of a schema that is not in the catalogue, by id; pass the same function
+ * each time, it is the cache's key
  */
 export const decodeValue = (value: Buffer, resolve: SchemaResolver = released): DecodedValue => {
   const schemaId = readFrame(value)

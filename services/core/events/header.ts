@@ -4,12 +4,14 @@ import type { EventCode } from './types.ts'
 import { readNatural, varint_bytes_max, writeNatural } from './varint.ts'
 
 /**
- * The record header: the leaf of the gateway's log (schemas/record-header.avsc). Written by hand, because it is on the path of every
- * record and because its reader must accept one form only; a property test holds it equal to avsc's encoding of the schema.
+ * The record header: the leaf of the gateway's log (schemas/record-header.avsc). Written by hand,
+ * because it is on the path of every record and because its reader must accept one form only; a
+ * property test holds it equal to avsc's encoding of the schema.
  *
  *     header = gateway(16) epoch(16) gseq session(32) sseq sprev(32) code wall_us mono_ns schema(32) value(32) value_bytes
  *
- * Fixed fields stand as they are, the others are Avro longs of 0 or more (code: index of the enum's symbol).
+ * Fixed fields stand as they are, the others are Avro longs of 0 or more (code: index of the enum's
+ * symbol).
  */
 export type RecordHeader = {
   /** First 16 bytes of SHA-256 over the gateway's name. */
@@ -55,8 +57,8 @@ const writeFixed = (target: Buffer, at: number, source: Buffer, bytes: number): 
 }
 
 /**
- * Writes a header at `at` and returns the place behind it; the target needs `header_bytes_max` bytes of room.
- * Throws RangeError for a field of the wrong size or a number out of range.
+ * Writes a header at `at` and returns the place behind it; the target needs `header_bytes_max`
+ * bytes of room. Throws RangeError for a field of the wrong size or a number out of range.
  */
 export const encodeHeaderInto = (target: Buffer, at: number, header: RecordHeader): number => {
   const code = indexes.get(header.code)
@@ -82,8 +84,9 @@ export const encodeHeader = (header: RecordHeader): Buffer =>
   Buffer.from(scratch.subarray(0, encodeHeaderInto(scratch, 0, header)))
 
 /**
- * Reads a header, strictly: exactly the bytes that `encodeHeader` writes for it and nothing behind them, so that two different byte
- * strings are never the same header. The buffers in the result are the header's own.
+ * Reads a header, strictly: exactly the bytes that `encodeHeader` writes for it and nothing behind
+ * them, so that two different byte strings are never the same header. The buffers in the result are
+ * the header's own.
  */
 export const decodeHeader = (bytes: Buffer): DecodedHeader => {
   if (bytes.length > header_bytes_max) return { ok: false, detail: 'longer than a header can be' }
@@ -139,7 +142,10 @@ export const decodeHeader = (bytes: Buffer): DecodedHeader => {
 
 const leafInput = Buffer.alloc(1 + header_bytes_max)
 
-/** Leaf hash of a header: SHA-256(0x00 || header), RFC 6962 section 2.1. Throws RangeError for more than `header_bytes_max` bytes. */
+/**
+ * Leaf hash of a header: SHA-256(0x00 || header), RFC 6962 section 2.1. Throws RangeError for more
+ * than `header_bytes_max` bytes.
+ */
 export const leafHash = (headerBytes: Buffer): Buffer => {
   if (headerBytes.length > header_bytes_max) throw new RangeError('longer than a header can be')
   leafInput.set(headerBytes, 1)

@@ -2,8 +2,9 @@ import { catalogue } from './catalogue.ts'
 import type { EventOf, EventType } from './types.ts'
 
 /**
- * Events as JSON, for people, SIEMs and the API: ids and hashes (Avro `fixed`) in lower-case hex, `bytes` in base64, everything else as it
- * is; times stay microseconds since the Unix epoch. schemas/json/*.json describes the result.
+ * Events as JSON, for people, SIEMs and the API: ids and hashes (Avro `fixed`) in lower-case hex,
+ * `bytes` in base64, everything else as it is; times stay microseconds since the Unix epoch.
+ * schemas/json/*.json describes the result.
  */
 export type JsonObject = { readonly [name: string]: unknown }
 

@@ -1,12 +1,15 @@
 /**
- * Avro longs: zig-zag, then seven bits a byte, lowest first (Avro specification, "Binary encoding"). Numbers up to 2^53 - 1, which
- * is what fits both a long and a JavaScript number.
+ * Avro longs: zig-zag, then seven bits a byte, lowest first (Avro specification, "Binary
+ * encoding"). Numbers up to 2^53 - 1, which is what fits both a long and a JavaScript number.
  */
 export const varint_bytes_max = 8
 
 const over_32_bits = 2 ** 32
 
-/** Writes a whole number of 0 or more at `at` and returns the place behind it. Throws RangeError for anything else. */
+/**
+ * Writes a whole number of 0 or more at `at` and returns the place behind it. Throws RangeError for
+ * anything else.
+ */
 export const writeNatural = (target: Buffer, at: number, value: number): number => {
   if (!Number.isSafeInteger(value) || value < 0)
     throw new RangeError(`expected a whole number from 0 to 2^53 - 1, got ${value}`)
@@ -28,12 +31,16 @@ export const writeNatural = (target: Buffer, at: number, value: number): number 
   return place
 }
 
-/** Where a number ends and what it is; null when it is cut off, negative, over 2^53 - 1 or not in its shortest form. */
+/**
+ * Where a number ends and what it is; null when it is cut off, negative, over 2^53 - 1 or not in
+ * its shortest form.
+ */
 export const readNatural = (
   source: Buffer,
   at: number,
 ): { readonly value: number; readonly next: number } | null => {
-  // Odd means negative; said by the first bit, as large odd numbers would be rounded to even ones below.
+  // Odd means negative; said by the first bit, as large odd numbers would be rounded to even ones
+  // below.
   if (((source[at] ?? 1) & 1) === 1) return null
   let zigzag = 0
   let scale = 1

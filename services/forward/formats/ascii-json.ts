@@ -1,6 +1,7 @@
 /**
- * JSON in ASCII alone: what is not printable ASCII is written as \uXXXX, so that neither a line break nor a control character nor a terminal's
- * escape sequence of an event reaches the receiver, and RFC 5424 needs no byte order mark (section 6.4: MSG-ANY).
+ * JSON in ASCII alone: what is not printable ASCII is written as \uXXXX, so that neither a line
+ * break nor a control character nor a terminal's escape sequence of an event reaches the receiver,
+ * and RFC 5424 needs no byte order mark (section 6.4: MSG-ANY).
  */
 export const asciiJson = (value: unknown): string =>
   JSON.stringify(value).replace(

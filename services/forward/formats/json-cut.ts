@@ -2,8 +2,9 @@ import type { JsonObject } from '#core/events/json.ts'
 import { asciiJson } from './ascii-json.ts'
 
 /**
- * Cutting an event that is too large for a message, so that it stays JSON and every field stays in its place: the longest strings give first,
- * down to one common length. Where even that is too large (thousands of parameters), what identifies the record stays.
+ * Cutting an event that is too large for a message, so that it stays JSON and every field stays in
+ * its place: the longest strings give first, down to one common length. Where even that is too
+ * large (thousands of parameters), what identifies the record stays.
  */
 
 /** Fields that are never cut: without them a cut message could not be found again in the trail. */
@@ -62,7 +63,9 @@ const mapStrings = (value: unknown, change: (text: string) => string): unknown =
   )
 }
 
-/** The object as ASCII JSON of at most `bytes_max` bytes; empty if not even what identifies it fits. */
+/**
+ * The object as ASCII JSON of at most `bytes_max` bytes; empty if not even what identifies it fits.
+ */
 export const cutToFit = (object: JsonObject, bytes_max: number): string => {
   const names = Object.keys(object)
   const head = Object.fromEntries(

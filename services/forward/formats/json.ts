@@ -8,7 +8,10 @@ const eventOf = ({ event }: ForwardedRecord): JsonObject | null =>
   // The union's members fit each other by construction; the compiler sees only the union.
   event === null ? null : eventJson(event.type as 'session.ended', event.event as never)
 
-/** The whole record as JSON data: what schemas/json describes under `event`, or the value as it is, in base64, under `raw`. */
+/**
+ * The whole record as JSON data: what schemas/json describes under `event`, or the value as it is,
+ * in base64, under `raw`.
+ */
 const recordJson = (record: ForwardedRecord): JsonObject => {
   const { id, code, header, leaf, session } = record
   const event = eventOf(record)

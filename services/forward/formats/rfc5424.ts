@@ -6,8 +6,9 @@ import type { ForwardedRecord } from '../record.ts'
  *
  *     SYSLOG-MSG = <PRI>1 SP TIMESTAMP SP HOSTNAME SP APP-NAME SP PROCID SP MSGID SP STRUCTURED-DATA [SP MSG]
  *
- * MSGID is the event code, PROCID the gateway. The body is ASCII, hence MSG-ANY and no byte order mark. On the wire a message is
- * preceded by its length (RFC 6587 section 3.4.1, RFC 5425 section 4.3), so that nothing in it can end it.
+ * MSGID is the event code, PROCID the gateway. The body is ASCII, hence MSG-ANY and no byte order
+ * mark. On the wire a message is preceded by its length (RFC 6587 section 3.4.1, RFC 5425 section
+ * 4.3), so that nothing in it can end it.
  */
 export type SyslogSettings = {
   readonly facility: number
@@ -22,7 +23,9 @@ export type SyslogSettings = {
 
 export type SyslogMessage = { readonly bytes: Buffer; readonly cut: boolean; readonly raw: boolean }
 
-/** Severities by the code's last letter: informational, warning, error, alert (RFC 5424, table 2). */
+/**
+ * Severities by the code's last letter: informational, warning, error, alert (RFC 5424, table 2).
+ */
 const severities: Readonly<Record<string, number>> = { I: 6, W: 4, E: 3, A: 1 }
 const severity_unknown = 4
 
@@ -39,7 +42,10 @@ const printable = (text: string, chars_max: number): string => {
   return clean === '' ? '-' : clean
 }
 
-/** PARAM-VALUE: `"`, `\` and `]` escaped (section 6.3.3); control characters and line separators made visible, as \uXXXX. */
+/**
+ * PARAM-VALUE: `"`, `\` and `]` escaped (section 6.3.3); control characters and line separators
+ * made visible, as \uXXXX.
+ */
 export const paramValue = (text: string): string =>
   text
     .slice(0, param_chars_max)
@@ -104,7 +110,10 @@ const params = (record: ForwardedRecord): readonly Param[] => {
   ]
 }
 
-/** Writes records as syslog messages. `sequence` is the number of the message (RFC 5424 section 7.3.1). Never throws for what a record holds. */
+/**
+ * Writes records as syslog messages. `sequence` is the number of the message (RFC 5424 section
+ * 7.3.1). Never throws for what a record holds.
+ */
 export const openSyslogWriter = (settings: SyslogSettings) => {
   const { facility, app_name, enterprise_number, message_bytes_max, format } = settings
   const id = `cairn@${enterprise_number}`
@@ -116,7 +125,10 @@ export const openSyslogWriter = (settings: SyslogSettings) => {
   const meta = (sequence: number): string => element('meta', [['sequenceId', sequence]])
 
   return {
-    /** A record as a message of at most `message_bytes_max` bytes; cut, with flag, whole length and id, where it is longer. */
+    /**
+     * A record as a message of at most `message_bytes_max` bytes; cut, with flag, whole length and
+     * id, where it is longer.
+     */
     record: (record: ForwardedRecord, sequence: number): SyslogMessage => {
       const severity = severities[record.code.at(-1) ?? ''] ?? severity_unknown
       const first = head(severity, record.time_us, record.gateway, record.code)
@@ -132,7 +144,10 @@ export const openSyslogWriter = (settings: SyslogSettings) => {
       const start = `${first}${element(id, [...shown, ...marks])}${meta(sequence)}`
       return { bytes: Buffer.from(`${start} ${body.text}`.trimEnd()), cut: true, raw }
     },
-    /** A sign of life of the forwarder: how many messages it has sent, and the last of them, so that a receiver can tell what it lacks. */
+    /**
+     * A sign of life of the forwarder: how many messages it has sent, and the last of them, so that
+     * a receiver can tell what it lacks.
+     */
     heartbeat: (sign: {
       readonly time_us: number
       readonly sink: string
@@ -152,8 +167,6 @@ export const openSyslogWriter = (settings: SyslogSettings) => {
     },
   }
 }
-
-export type SyslogWriter = ReturnType<typeof openSyslogWriter>
 
 /** Octet counting (RFC 6587 section 3.4.1): the message's length in bytes, a space, the message. */
 export const octetCounted = (message: Buffer): Buffer =>

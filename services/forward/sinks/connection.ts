@@ -3,10 +3,12 @@ import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { CairnError } from '#lib/error.ts'
 
 /**
- * One connection to a receiver that sends nothing back. Its read side is always watched: an end or error there is how a dead receiver shows.
+ * One connection to a receiver that sends nothing back. Its read side is always watched: an end or
+ * error there is how a dead receiver shows.
  *
- * Proof of reading without an acknowledgement: after our end (FIN, in TLS close_notify first) a receiver reads everything before it sees that
- * end and closes its side. If it dies or closes with bytes unread, its kernel answers with a reset instead (RFC 1122 section 4.2.2.13, RFC 2525
+ * Proof of reading without an acknowledgement: after our end (FIN, in TLS close_notify first) a
+ * receiver reads everything before it sees that end and closes its side. If it dies or closes with
+ * bytes unread, its kernel answers with a reset instead (RFC 1122 section 4.2.2.13, RFC 2525
  * section 2.17). A clean end after ours therefore says that every byte was read.
  */
 export interface Connection {
@@ -18,7 +20,9 @@ export interface Connection {
   write(bytes: Buffer): boolean
   /** Resolves when more may be written, or when it is over. */
   drained(): Promise<void>
-  /** Ends our side and waits for the receiver's; true when it has proven to have read everything. */
+  /**
+   * Ends our side and waits for the receiver's; true when it has proven to have read everything.
+   */
   finish(timeout_ms: number): Promise<boolean>
   destroy(): void
 }
@@ -120,7 +124,10 @@ const watch = (socket: Socket): Connection => {
   }
 }
 
-/** Connects to a receiver. Throws what the socket says, or CairnError('sink_unavailable') after `timeout_ms`. */
+/**
+ * Connects to a receiver. Throws what the socket says, or CairnError('sink_unavailable') after
+ * `timeout_ms`.
+ */
 export const openConnection = async (
   { host, port, tls }: Address,
   timeout_ms: number,

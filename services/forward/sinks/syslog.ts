@@ -13,7 +13,10 @@ export const window_bytes_max = 32 * 1024 * 1024
 /** RFC 5424 section 7.3.1: sequenceId starts at 1 and after this begins at 1 again. */
 const sequence_max = 2_147_483_647
 
-/** Opens a syslog sink. Connects in the background: a receiver that is away delays delivery, it does not fail. */
+/**
+ * Opens a syslog sink. Connects in the background: a receiver that is away delays delivery, it does
+ * not fail.
+ */
 export const openSyslog = async (
   config: SinkConfig,
   deps: SinkDeps,

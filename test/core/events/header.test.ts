@@ -24,7 +24,10 @@ beforeAll(async () => {
 const fixed = (bytes: number) =>
   fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((array) => Buffer.from(array))
 
-/** Whole numbers with the borders of each varint length among them; avsc stops one short of 2^53 - 1. */
+/**
+ * Whole numbers with the borders of each varint length among them; avsc stops one short of 2^53 -
+ * 1.
+ */
 const natural = fc.oneof(
   fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 1 }),
   fc
