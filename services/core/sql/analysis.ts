@@ -2,7 +2,7 @@
 export type Effect = {
   /**
    * `select`, `insert`, `update`, `delete`, `truncate`, `lock`, `explain`, `ddl.create`, `ddl.alter`, `ddl.drop`, `grant`, `revoke`, `set`,
-   * `set_role`, `copy.in`, `copy.out`, `copy.program`, `copy.file`, `file.read`, `file.write`, `call:<function>`, `do_block`, `prepare`, `execute`, `deallocate`, `listen`,
+   * `set_role`, `copy.in`, `copy.out`, `references`, `copy.program`, `copy.file`, `file.read`, `file.write`, `call:<function>`, `do_block`, `prepare`, `execute`, `deallocate`, `listen`,
    * `unlisten`, `notify`, `transaction`, `cursor`, `vacuum`, `analyze`, `reindex`, `cluster`, `checkpoint`, `discard`,
    * `show`, `replication`, `terminate`, or `unknown`: something that the parse tree does not show.
    */

@@ -166,3 +166,9 @@ export const constantText = (expression: Child | undefined): string | undefined 
   const value = at.node['sval']
   return isNode(value) ? string(value, 'sval') : undefined
 }
+
+/** Zero is left out of a tree. */
+export const integerText = (node: TreeNode): string => {
+  const value = node['ival']
+  return typeof value === 'number' ? String(value) : '0'
+}

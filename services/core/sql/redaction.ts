@@ -141,6 +141,9 @@ const moved = (
   })
 }
 
+/** Redacts a text that stands alone: a program of COPY, a connection string. */
+export const redactContent = (text: string): string => redactInner(text, true, 0) ?? text
+
 const quoted_part = / at or near "[^]*"$/
 
 /** Redacts a text for its record. Nothing to do costs a fraction of a microsecond. */
