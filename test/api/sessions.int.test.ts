@@ -231,6 +231,21 @@ describe('GET /v1/commands', () => {
     })
   })
 
+  it('searches for what is asked, character by character', async () => {
+    const trail = createTrail()
+    const session = trail.session()
+    for (const text of ["select '100%_off\\x'", "select 'ÄRGER'", "select '100 off'"])
+      session.command(text)
+    await api.write(trail)
+    const found = async (q: string): Promise<readonly string[]> =>
+      texts((await api.ask(`/v1/commands?q=${encodeURIComponent(q)}`)).json)
+    expect(await found('100%_OFF')).toEqual(["select '100%_off\\x'"])
+    expect(await found('off\\x')).toEqual(["select '100%_off\\x'"])
+    expect(await found('ärger')).toEqual(["select 'ÄRGER'"])
+    expect(await found('1__')).toEqual([])
+    expect(await found("' OR 1=1")).toEqual([])
+  })
+
   it('gives every command once, page by page', async () => {
     const seen: string[] = []
     let cursor = ''

@@ -88,9 +88,20 @@ type EndedRow = {
 /** Characters of a command's text in a list; the whole text is in the session's records. */
 const text_chars_max = 4096
 
+/** Letters of other scripts have cases too, which the index over `lower(text)` does not know. */
+const ascii_only = /^[\x20-\x7e\s]*$/
+
+/** Commands whose text holds this, in any case; by the index where it can. */
+const textHolds = (q: string | undefined): Conditions => {
+  if (q === undefined || !ascii_only.test(q))
+    return when('positionCaseInsensitiveUTF8(text, {q:String}) > 0', { q })
+  const pattern = q.toLowerCase().replaceAll(/[\\%_]/g, (found) => `\\${found}`)
+  return when('lower(text) LIKE {q:String}', { q: `%${pattern}%` })
+}
+
 const filtered = (filter: CommandFilter): Conditions =>
   all(
-    when('positionCaseInsensitiveUTF8(text, {q:String}) > 0', { q: filter.q }),
+    textHolds(filter.q),
     when('target = {target:String}', { target: filter.target }),
     when('actor_subject = {actor:String} OR actor_name = {actor:String}', { actor: filter.actor }),
     when('pipeline_repository = {repository:String}', { repository: filter.repository }),
