@@ -10,6 +10,8 @@ export interface SqlParser {
   parse(text: string): ParseOutcome
   /** Tokens of a text, offsets in UTF-8 bytes. Undefined when it cannot be scanned. */
   scan(text: string): readonly SqlToken[] | undefined
+  /** Memory of the instance in use; 0 while there is none. */
+  memory_bytes(): number
   /** Resolves when a spare instance is ready. */
   ready(): Promise<void>
 }
@@ -156,6 +158,7 @@ export const loadSqlParser = async (): Promise<SqlParser> => {
       const outcome = guarded((module) => scanWith(module, text))
       return typeof outcome === 'string' ? undefined : outcome
     },
+    memory_bytes: () => current?.HEAPU8.byteLength ?? 0,
     async ready() {
       await filling
     },
