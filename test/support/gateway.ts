@@ -13,11 +13,15 @@ import type { TestPostgres } from './postgres.ts'
 /** How long a record may take from the gateway into the log. */
 const record_timeout_ms = 20_000
 
-export type RecordedEvent = DecodedEvent['event'] & {
-  readonly type: DecodedEvent['type']
-  /** Session id, hex; all zero without a session. */
-  readonly session: string
-}
+type Recorded<Decoded> = Decoded extends { readonly type: infer Type; readonly event: infer Event }
+  ? Event & {
+      readonly type: Type
+      /** Session id, hex; empty without a session. */
+      readonly session: string
+    }
+  : never
+
+export type RecordedEvent = Recorded<DecodedEvent>
 
 export type TestGatewayOptions = {
   /** Targets by name; each has the role `admin`, which is the server's superuser. */

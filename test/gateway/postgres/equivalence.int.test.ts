@@ -63,7 +63,7 @@ const comparable = (answer: Answer): string => {
   return `${type} ${body.toString('latin1')}`
 }
 
-const finish = [wire.sync(), wire.query("select 'the end'")]
+const finish = [wire.sync(), wire.query('rollback'), wire.query("select 'the end'")]
 
 /** Sends the messages in the given pieces and returns everything up to the end of a last query, or of the connection. */
 const play = async (client: WireClient, pieces: readonly Buffer[]): Promise<string[]> => {

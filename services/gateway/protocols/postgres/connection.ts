@@ -203,6 +203,7 @@ const runOpenSession = async (
     idle_timeout_ms: config.gateway.idle_timeout_ms,
     now_ms,
     counted: deps.counted,
+    onFault: (error) => logger.error({ err: error }, 'a session failed'),
   })
   deps.outcome('session')
   deps.onSession(running)
@@ -217,7 +218,13 @@ const serveSession = async (connection: Connection, start: SessionStart): Promis
   const { recorder } = deps
   const admission = await admit({ ...deps, recording: () => recorder.available }, start, progress)
   const upstream = await reachTarget(start, admission)
-  const session = recordStart(connection, start, admission)
+  let session: SessionRecorder
+  try {
+    session = recordStart(connection, start, admission)
+  } catch (error) {
+    upstream.stream.destroy()
+    throw error instanceof CairnError ? auditUnavailable() : error
+  }
   const open: OpenSession = { admission, upstream, session, started_ms: deps.now_ms() }
   try {
     await recorder.durable()

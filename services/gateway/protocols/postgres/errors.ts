@@ -30,6 +30,7 @@ export const sqlstate = {
   invalid_parameter: '22023',
   unknown_database: '3D000',
   bad_encoding: '22021',
+  internal_error: 'XX000',
 } as const
 
 export type NativeError = {

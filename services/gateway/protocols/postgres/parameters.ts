@@ -19,23 +19,32 @@ const sized =
   (bytes) =>
     bytes.length === length ? decode(bytes) : null
 
-/** As PostgreSQL prints: shortest digits, NaN and Infinity by name. */
-const float = (value: number): string => {
-  if (Number.isFinite(value)) {
-    const text = String(Object.is(value, -0) ? '-0' : value)
-    // JavaScript writes 1e+21, PostgreSQL 1e+21 too; small exponents carry two digits there.
-    return text.replace(/e([+-])(\d)$/, 'e$10$2')
+/**
+ * As PostgreSQL prints floats: the shortest digits that are this value, with an exponent below 1e-4 and from `exponent_min` on
+ * (15 for 8 bytes, 6 for 4), NaN and Infinity by name.
+ */
+const float = (value: number, shortest: string, exponent_min: number): string => {
+  if (Number.isNaN(value)) return 'NaN'
+  if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity'
+  if (value === 0) return Object.is(value, -0) ? '-0' : '0'
+  const [mantissa = '', power = ''] = shortest.split('e')
+  const exponent = Number(power)
+  if (exponent < -4 || exponent >= exponent_min) {
+    const digits = String(Math.abs(exponent)).padStart(2, '0')
+    return `${mantissa}e${exponent < 0 ? '-' : '+'}${digits}`
   }
-  return Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity'
+  const fraction = Math.max(0, mantissa.replace(/^-?\d\.?/, '').length - exponent)
+  return Number(shortest).toFixed(fraction)
 }
 
-/** The shortest decimal that is this 4-byte float. */
+const float8 = (value: number): string => float(value, value.toExponential(), 15)
+
 const float4 = (value: number): string => {
-  for (let digits = 1; digits <= 9; digits++) {
-    const short = Number(value.toPrecision(digits))
-    if (Math.fround(short) === value) return float(short)
+  for (let digits = 0; digits < 9; digits++) {
+    const short = value.toExponential(digits)
+    if (Math.fround(Number(short)) === value) return float(value, short, 6)
   }
-  return float(value)
+  return float(value, value.toExponential(), 6)
 }
 
 const uuid = (bytes: Buffer): string =>
@@ -120,7 +129,7 @@ const decoders = new Map<number, BinaryDecoder>([
   [114, asText],
   [142, asText],
   [700, sized(4, (bytes) => float4(bytes.readFloatBE(0)))],
-  [701, sized(8, (bytes) => float(bytes.readDoubleBE(0)))],
+  [701, sized(8, (bytes) => float8(bytes.readDoubleBE(0)))],
   [705, asText],
   [1042, asText],
   [1043, asText],

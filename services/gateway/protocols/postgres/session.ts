@@ -33,6 +33,8 @@ export type SessionOptions = {
   readonly now_ms: () => number
   /** Counts a command for the process's metrics. */
   readonly counted: (refused: boolean) => void
+  /** Told of an error that nobody foresaw; the session ends. */
+  readonly onFault: (error: unknown) => void
 }
 
 /** How a session went, for its session.ended record. */
@@ -55,6 +57,12 @@ const shutdown: NativeError = {
   severity: 'FATAL',
   code: sqlstate.admin_shutdown,
   message: 'terminating connection due to administrator command',
+}
+
+const internalError: NativeError = {
+  severity: 'FATAL',
+  code: sqlstate.internal_error,
+  message: 'internal error in the gateway',
 }
 
 const notRecorded: NativeError = {
@@ -123,7 +131,12 @@ export const runSession = (options: SessionOptions): Session => {
     over = true
     held = []
     queue = []
-    relay.abort()
+    try {
+      relay.abort()
+    } catch (error) {
+      // The recorder takes no more: that is what ends the session, or comes on top of it.
+      if (!(error instanceof CairnError)) options.onFault(error)
+    }
     if (native === null) client.end()
     else client.end(errorResponse(native))
     upstream.end(terminateMessage)
@@ -343,12 +356,28 @@ export const runSession = (options: SessionOptions): Session => {
     if (held.length === 0) end('target_closed', '', null)
   }
 
-  client.on('data', onClientData)
+  /** No error of one session may reach another: it ends this one. */
+  const guarded =
+    (handle: (chunk: Buffer) => void) =>
+    (chunk: Buffer): void => {
+      try {
+        handle(chunk)
+      } catch (error) {
+        if (error instanceof CairnError) {
+          auditFailed(error)
+          return
+        }
+        options.onFault(error)
+        end('gateway_error', 'internal error', internalError)
+      }
+    }
+
+  client.on('data', guarded(onClientData))
   client.on('drain', () => upstreamGate.open('client'))
   client.on('error', (error) => end('client_closed', error.name, null))
   client.on('end', () => end('client_closed', '', null))
   client.on('close', () => end('client_closed', '', null))
-  upstream.on('data', onTargetData)
+  upstream.on('data', guarded(onTargetData))
   upstream.on('drain', () => clientGate.open('target'))
   upstream.on('error', () => undefined)
   upstream.on('end', onTargetClosed)
