@@ -4,14 +4,6 @@ import type { ApiRoleConfig } from '#lib/config/schema.ts'
 /** Roles in the API. */
 export type Role = ApiRoleConfig['role']
 
-export const roleNames = [
-  'admin',
-  'analyst',
-  'approver',
-  'auditor',
-  'developer',
-] as const satisfies readonly Role[]
-
 /** Who asks, proven. */
 export type Caller = {
   readonly issuer: string

@@ -77,8 +77,20 @@ export const shortId = (id: string): string => id.slice(0, short_id_digits)
 /** Who, in as few words as tell people and jobs apart. */
 export const actorText = (actor: ApiActor): string => actor.display_name || actor.subject
 
+/** The file's name of a workflow that is given as a path with its ref (GitHub); others as they are. */
+const workflowName = (workflow: string): string => {
+  const path = workflow.split('@')[0] ?? workflow
+  return path.includes('/') ? path.slice(path.lastIndexOf('/') + 1) : workflow
+}
+
 /** Repository, workflow and run of a pipeline; empty without one. */
 export const runText = (pipeline: ApiPipeline | null): string =>
   pipeline === null
     ? ''
-    : `${pipeline.repository}${pipeline.workflow === '' ? '' : ` ${pipeline.workflow}`}${pipeline.run === '' ? '' : ` #${pipeline.run}`}`
+    : [
+        pipeline.repository,
+        workflowName(pipeline.workflow),
+        pipeline.run === '' ? '' : `#${pipeline.run}`,
+      ]
+        .filter((part) => part !== '')
+        .join(' ')

@@ -76,7 +76,10 @@ const matrix: Readonly<Record<string, readonly string[]>> = {
   'GET /v1/commands': ['admin', 'analyst', 'auditor', 'developer'],
 }
 /** Routes that read no content and change nothing. A new route stands here on purpose or is audited. */
-const not_audited = [...open.filter((name) => name !== 'POST /v1/tokens'), 'GET /v1/sessions']
+const not_audited = new Set([
+  ...open.filter((name) => name !== 'POST /v1/tokens'),
+  'GET /v1/sessions',
+])
 const nameOf = (route: Route<ApiDeps>): string => `${route.method} ${route.path}`
 
 describe('the role matrix', () => {
@@ -190,8 +193,8 @@ describe('the audit of the API', () => {
       const { status } = await call(route, api.admin_token)
       expect(status).toBeLessThan(500)
       const fresh = (await api.notes()).slice(before)
-      expect(fresh.length > 0).toBe(!not_audited.includes(name))
-      expect(route.effect === 'none').toBe(not_audited.includes(name))
+      expect(fresh.length > 0).toBe(!not_audited.has(name))
+      expect(route.effect === 'none').toBe(not_audited.has(name))
     },
   )
 

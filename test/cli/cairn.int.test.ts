@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { displayWidth } from '../../services/cli/terminal/safe-text.ts'
 import { startRunningApi, type RunningApi } from '../api/running.ts'
 import { runProgram, type ProgramResult } from '../support/run-program.ts'
 import { systemTool } from '../support/tools.ts'
@@ -249,7 +250,7 @@ describe('with a running Cairn', () => {
 
   it('fits its tables to the width of the terminal', async () => {
     const { stdout } = await here(['commands'], { env: { COLUMNS: '100' } })
-    for (const line of stdout.split('\n')) expect([...line].length, line).toBeLessThanOrEqual(100)
+    for (const line of stdout.split('\n')) expect(displayWidth(line), line).toBeLessThanOrEqual(100)
   })
 
   it('replays a session by the beginning of its id', async () => {

@@ -3,7 +3,7 @@ import { catalogue } from '#core/events/catalogue.ts'
 import { decodeValue } from '#core/events/codec.ts'
 import { decodeHeader } from '#core/events/header.ts'
 import { eventJson } from '#core/events/json.ts'
-import type { ApiRecord } from '../../../services/cli/api-data.ts'
+import { runText, type ApiRecord } from '../../../services/cli/api-data.ts'
 import { openReplayView } from '../../../services/cli/replay/view.ts'
 import { openStyle } from '../../../services/cli/terminal/style.ts'
 import {
@@ -47,6 +47,23 @@ const replay = (
 }
 
 const dangerous = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/u
+
+describe('the run behind a session', () => {
+  const pipeline = {
+    provider: 'github',
+    repository: 'acme/shop',
+    ref: 'refs/heads/main',
+    workflow: 'acme/shop/.github/workflows/deploy.yml@refs/heads/main',
+    run: '7',
+    triggering_user: '',
+  }
+
+  it('is named in a few words', () => {
+    expect(runText(pipeline)).toBe('acme/shop deploy.yml #7')
+    expect(runText({ ...pipeline, workflow: 'nightly', run: '' })).toBe('acme/shop nightly')
+    expect(runText(null)).toBe('')
+  })
+})
 
 describe('the replay of a session', () => {
   it('shows command, decision, parameters, rows and how it ended', () => {
@@ -227,9 +244,7 @@ describe('the replay of a session', () => {
       'MISSING: 1 record before #3',
     )
     expect(replay([...records.slice(0, 2), ...records.slice(1)])).toContain('TWICE')
-    const broken = records.map((record) =>
-      record.sseq === 1 ? { ...record, problem: 'bad_body', event: {} } : record,
-    )
+    const broken = records.with(1, { ...records[1]!, problem: 'bad_body', event: {} })
     expect(replay(broken)).toContain('#1 cannot be read: bad_body')
   })
 
