@@ -133,7 +133,7 @@ export const up = async (options: UpOptions): Promise<void> => {
     )
   await startServices(supervisor, config, wanted)
   const ready = { ready: true, ports: supervisor.ports }
-  await writeRunFile(config, { ...ready, pid: process.pid, ...(demo?.run ?? {}) })
+  await writeRunFile(config, { ...ready, pid: process.pid, ...demo?.run })
   options.print(JSON.stringify(ready))
   await demo?.runSessions(supervisor.ports)
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import pg from 'pg'
+import { Client } from 'pg'
 import { stringify } from 'yaml'
 import type { Logger } from '#lib/logger.ts'
 import { shopSchema } from './database.ts'
@@ -29,11 +29,11 @@ const createShop = async (
   postgres: LocalPostgres,
   passwords: { readonly reader: string; readonly migrator: string },
 ): Promise<void> => {
-  const admin = new pg.Client({ connectionString: postgres.url })
+  const admin = new Client({ connectionString: postgres.url })
   await admin.connect()
   await admin.query('create database shop')
   await admin.end()
-  const shop = new pg.Client({ connectionString: postgres.url.replace(/\/postgres$/, '/shop') })
+  const shop = new Client({ connectionString: postgres.url.replace(/\/postgres$/, '/shop') })
   await shop.connect()
   await shop.query(shopSchema(passwords))
   await shop.end()
@@ -134,7 +134,11 @@ export const startDemo = async ({ data_dir, say, logger }: DemoOptions): Promise
     run: { demo: { token_url: issuer.tokenUrl('ana') } },
     runSessions: async (ports) => {
       say('sessions of the demonstration, through the gateway:')
-      await runDemoSessions({ port: ports['postgres'] ?? 0, mint: issuer.mint, say })
+      await runDemoSessions({
+        port: ports['postgres'] ?? 0,
+        mint: (profile) => issuer.mint(profile),
+        say,
+      })
       for (const line of howToGoOn(ports)) say(line)
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),

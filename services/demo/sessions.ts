@@ -1,4 +1,4 @@
-import pg from 'pg'
+import { Client } from 'pg'
 import type { DemoProfile } from './issuer.ts'
 
 /** A session of the demonstration: who connects, asking for what, and what runs. */
@@ -75,7 +75,7 @@ export type RunSessionsOptions = {
 }
 
 const runSession = async (session: DemoSession, options: RunSessionsOptions): Promise<string> => {
-  const client = new pg.Client({
+  const client = new Client({
     host: '127.0.0.1',
     port: options.port,
     database: 'shop',

@@ -85,7 +85,6 @@ const startPgbouncer = async (
       'pool_mode = session',
       'default_pool_size = 64',
       'max_client_conn = 200',
-      'max_prepared_statements = 0',
       'ignore_startup_parameters = extra_float_digits',
       'logfile =',
       'log_connections = 0',
@@ -100,7 +99,7 @@ const startPgbouncer = async (
     for (const file of [folder, ...(await readdir(folder)).map((name) => join(folder, name))])
       await chown(file, nobody, nobody)
   const child = spawn('pgbouncer', ['-q', join(folder, 'pgbouncer.ini')], {
-    stdio: 'ignore',
+    stdio: ['ignore', 'ignore', 'inherit'],
     ...(root ? { uid: nobody, gid: nobody } : {}),
   })
   const way: Way = {
@@ -114,9 +113,11 @@ const startPgbouncer = async (
   return {
     way,
     stop: async () => {
-      const ended = new Promise((resolve) => child.once('exit', resolve))
-      child.kill('SIGTERM')
-      await ended
+      if (child.exitCode === null) {
+        const ended = new Promise((resolve) => child.once('exit', resolve))
+        child.kill('SIGTERM')
+        await ended
+      }
       await rm(folder, { recursive: true, force: true })
     },
   }
@@ -232,6 +233,7 @@ const selectRows = async (ways: readonly Way[]): Promise<Row[]> => {
     for (const clients of client_counts) {
       const by_name = new Map<string, number>()
       for (const way of ways) {
+        process.stderr.write(`${mode}, ${clients} clients, ${way.name}\n`)
         const { tps, ...figures } = await pgbench(way, mode, clients)
         by_name.set(way.name, tps)
         const reference =
@@ -262,6 +264,7 @@ const bulkRows = async (ways: readonly Way[]): Promise<Row[]> => {
   for (const read of bulk_reads) {
     let direct = 0
     for (const way of ways) {
+      process.stderr.write(`bulk read, ${read.name}, ${way.name}\n`)
       await bulk(way, read.sql, read.bytes)
       const rates: number[] = []
       for (let i = 0; i < 3; i++) rates.push(await bulk(way, read.sql, read.bytes))

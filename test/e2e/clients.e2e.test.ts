@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
+import { Client } from 'pg'
 import postgresClient from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
@@ -45,8 +45,8 @@ const digestOf = async (file: string): Promise<string> => {
   return hash.digest('hex')
 }
 
-const openPg = async (): Promise<pg.Client> => {
-  const client = new pg.Client({
+const openPg = async (): Promise<Client> => {
+  const client = new Client({
     host: '127.0.0.1',
     port: rig.cairn.ports['postgres']!,
     user: rig_role,

@@ -17,6 +17,11 @@ const expectExactTables = async (rig: Rig): Promise<void> => {
   expect(holes).toEqual([])
 }
 
+const kill = async (rig: Rig, name: string): Promise<void> => {
+  const pid = (await rig.cairn.processes()).get(name)
+  if (pid !== undefined) process.kill(pid, 'SIGKILL')
+}
+
 describe('what the target executed and what cairn.commands holds', () => {
   it('are equal, statement by statement with parameters, after 10,000 commands of 16 clients', async () => {
     await using rig = await startRig({ postgres: { log: true } })
@@ -61,12 +66,7 @@ describe('what the target executed and what cairn.commands holds', () => {
       onProgress: (steps_done) => {
         const name = kills.get(steps_done)
         if (name === undefined) return
-        killed.push(
-          rig.cairn.processes().then((processes) => {
-            const pid = processes.get(name)
-            if (pid !== undefined) process.kill(pid, 'SIGKILL')
-          }),
-        )
+        killed.push(kill(rig, name))
       },
     })
     await Promise.all(killed)

@@ -1,4 +1,4 @@
-import pg from 'pg'
+import { Client, DatabaseError } from 'pg'
 import { eventually } from './eventually.ts'
 import { rig_role, rig_target, type Rig } from './rig.ts'
 import { readStatementLog, type LoggedStatement } from './statement-log.ts'
@@ -14,7 +14,7 @@ const randomNumbers = (seed: number): (() => number) => {
   }
 }
 
-type Step = (client: pg.Client, random: () => number) => Promise<unknown>
+type Step = (client: Client, random: () => number) => Promise<unknown>
 
 const whole = (random: () => number, below: number): number => Math.floor(random() * below)
 
@@ -38,7 +38,7 @@ const steps: readonly Step[] = [
     client.query(`update items set n = n + 1 where id = ${whole(random, 500)}; select 1; select 2`),
   (client) => client.query('select 1 / 0').catch(expected),
   (client) => client.query('select nothing from items').catch(expected),
-  (client, random) => client.query('select 1 / $1::int', [0 * random()]).catch(expected),
+  (client) => client.query('select 1 / $1::int', [0]).catch(expected),
   (client, random) =>
     client
       .query('select no_such_column from items where id = $1', [whole(random, 9)])
@@ -66,7 +66,7 @@ const steps: readonly Step[] = [
 ]
 
 const expected = (error: unknown): undefined => {
-  if (error instanceof pg.DatabaseError) return undefined
+  if (error instanceof DatabaseError) return undefined
   throw error
 }
 
@@ -82,7 +82,7 @@ export type MixedLoad = {
 
 /** Creates the table that the load uses, straight at the target. */
 export const createItems = async (rig: Rig): Promise<void> => {
-  const client = new pg.Client({ connectionString: rig.postgres.url })
+  const client = new Client({ connectionString: rig.postgres.url })
   await client.connect()
   await client.query(
     'create table items (id int primary key generated always as identity, n int, label text, at timestamptz, flag bool, doc jsonb)',
@@ -90,8 +90,8 @@ export const createItems = async (rig: Rig): Promise<void> => {
   await client.end()
 }
 
-const connect = async (rig: Rig, application_name: string): Promise<pg.Client> => {
-  const client = new pg.Client({
+const connect = async (rig: Rig, application_name: string): Promise<Client> => {
+  const client = new Client({
     host: '127.0.0.1',
     port: rig.cairn.ports['postgres']!,
     user: rig_role,
@@ -109,7 +109,7 @@ const runClient = async (load: MixedLoad, index: number, done: () => void): Prom
   const random = randomNumbers(load.seed * 1000 + index)
   const steps_wanted = Math.ceil(load.commands / load.clients / 1.4)
   let connection = 0
-  let client: pg.Client | null = null
+  let client: Client | null = null
   for (let step = 0; step < steps_wanted; step++) {
     try {
       client ??= await eventually(
