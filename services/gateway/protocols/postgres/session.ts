@@ -59,6 +59,12 @@ const shutdown: NativeError = {
   message: 'terminating connection due to administrator command',
 }
 
+const idleTooLong: NativeError = {
+  severity: 'FATAL',
+  code: sqlstate.idle_session_timeout,
+  message: 'terminating connection due to idle-session timeout',
+}
+
 const internalError: NativeError = {
   severity: 'FATAL',
   code: sqlstate.internal_error,
@@ -382,15 +388,11 @@ export const runSession = (options: SessionOptions): Session => {
   upstream.on('error', () => undefined)
   upstream.on('end', onTargetClosed)
   upstream.on('close', onTargetClosed)
-  if (options.idle_timeout_ms > 0)
-    client.setTimeout(options.idle_timeout_ms, () => {
-      if (idle())
-        end('idle_timeout', '', {
-          severity: 'FATAL',
-          code: sqlstate.idle_session_timeout,
-          message: 'terminating connection due to idle-session timeout',
-        })
-    })
+  client.setTimeout(options.idle_timeout_ms)
+  client.on('timeout', () => {
+    // A command that runs for long is no idle client; its answer starts the time again.
+    if (idle()) end('idle_timeout', '', idleTooLong)
+  })
   clientGate.start()
   upstreamGate.start()
 
