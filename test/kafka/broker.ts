@@ -26,6 +26,8 @@ export const sasl_user = 'cairn-test'
 export type BrokerOptions = {
   /** Adds a listener with TLS (self-signed) and SASL (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512). */
   readonly secure?: boolean
+  /** Puts something in between: gets the broker's port, returns the one that clients are told. */
+  readonly advertise?: (port: number) => number
 }
 
 /** A running broker: one KRaft node on loopback, its data in a folder of its own. */
@@ -41,6 +43,9 @@ export interface Broker extends AsyncDisposable {
   readonly stop: () => Promise<void>
   /** Ends it as SIGKILL does, data kept. */
   readonly kill: () => Promise<void>
+  /** Makes it hang: connections stay, nothing answers. */
+  readonly pause: () => void
+  readonly resume: () => void
   /** Starts it again on the same ports and data; resolves when it answers. */
   readonly start: () => Promise<void>
 }
@@ -75,19 +80,21 @@ const freePort = async (): Promise<number> => {
   return port
 }
 
-type Ports = { readonly plain: number; readonly controller: number; readonly secure: number | null }
+type Ports = {
+  readonly plain: number
+  readonly advertised: number
+  readonly controller: number
+  readonly secure: number | null
+}
 
 const properties = (folder: string, ports: Ports, password: string): string => {
-  const listeners = [
-    `PLAINTEXT://127.0.0.1:${ports.plain}`,
-    ...(ports.secure === null ? [] : [`SASL_SSL://127.0.0.1:${ports.secure}`]),
-  ].join(',')
+  const secure = ports.secure === null ? '' : `,SASL_SSL://127.0.0.1:${ports.secure}`
   const lines = [
     'process.roles=broker,controller',
     'node.id=1',
     `controller.quorum.voters=1@127.0.0.1:${ports.controller}`,
-    `listeners=${listeners},CONTROLLER://127.0.0.1:${ports.controller}`,
-    `advertised.listeners=${listeners}`,
+    `listeners=PLAINTEXT://127.0.0.1:${ports.plain}${secure},CONTROLLER://127.0.0.1:${ports.controller}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${ports.advertised}${secure}`,
     'controller.listener.names=CONTROLLER',
     'inter.broker.listener.name=PLAINTEXT',
     'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL',
@@ -182,8 +189,10 @@ const end = async (child: ChildProcess, signal: NodeJS.Signals): Promise<void> =
 export const startBroker = async (options: BrokerOptions = {}): Promise<Broker> => {
   const jars = await fetchJars()
   const folder = await mkdtemp(join(tmpdir(), 'cairn-kafka-'))
+  const plain = await freePort()
   const ports = {
-    plain: await freePort(),
+    plain,
+    advertised: options.advertise?.(plain) ?? plain,
     controller: await freePort(),
     secure: options.secure === true ? await freePort() : null,
   }
@@ -242,6 +251,8 @@ export const startBroker = async (options: BrokerOptions = {}): Promise<Broker> 
       ports.secure === null ? null : { bootstrap: `localhost:${ports.secure}`, ca_file, password },
     stop: () => stopWith('SIGTERM'),
     kill: () => stopWith('SIGKILL'),
+    pause: () => void child?.kill('SIGSTOP'),
+    resume: () => void child?.kill('SIGCONT'),
     start,
     [Symbol.asyncDispose]: dispose,
   }

@@ -6,6 +6,8 @@ import type { StoredRecord } from './port.ts'
 
 const partition_bytes_max = 4 * 1024 * 1024
 const wait_ms = 250
+const retries = 20
+const retry_ms = 500
 
 /** kafkajs reads only as a member of a group: one of its own that gets one partition, commits nothing and is gone afterwards. */
 const onlyPartition =
@@ -32,10 +34,12 @@ const onlyPartition =
       })),
   })
 
-/** Reads offsets `from` to `end` (exclusive) of a partition; `end` must not be past the partition's end. */
-export const readPartition = async function* (
+type At = { readonly topic: string; readonly partition: number; readonly group: string }
+
+/** One consumer's worth of reading, until `end` or until it crashes. */
+const readOnce = async function* (
   clients: KafkaClients,
-  at: { readonly topic: string; readonly partition: number; readonly group: string },
+  at: At,
   from: bigint,
   end: bigint,
 ): AsyncGenerator<StoredRecord> {
@@ -79,6 +83,8 @@ export const readPartition = async function* (
         payload.resolveOffset(String(last))
       },
     })
+    // A crash at the start is told by the event alone, and `seek` does not exist then.
+    if (state.crash !== null) throw asKafkaLogError(state.crash, `read ${topic}/${partition}`)
     consumer.seek({ topic, partition, offset: String(from) })
     let next = from
     while (next < end) {
@@ -99,5 +105,33 @@ export const readPartition = async function* (
     state.over = true
     taken.ring()
     await consumer.disconnect().catch(() => undefined)
+  }
+}
+
+/**
+ * Reads offsets `from` to `end` (exclusive) of a partition; `end` must not be past the partition's end. A consumer that crashes
+ * (coordinators move, brokers restart) is replaced a few times.
+ * @throws CairnError('log_unavailable')
+ */
+export const readPartition = async function* (
+  clients: KafkaClients,
+  at: At,
+  from: bigint,
+  end: bigint,
+): AsyncGenerator<StoredRecord> {
+  let next = from
+  for (let failures = 0; ;) {
+    try {
+      for await (const record of readOnce(clients, at, next, end)) {
+        yield record
+        next = record.offset + 1n
+        failures = 0
+      }
+      return
+    } catch (error) {
+      failures++
+      if (failures > retries) throw asKafkaLogError(error, `read ${at.topic}/${at.partition}`)
+      await new Promise((resolve) => setTimeout(resolve, retry_ms))
+    }
   }
 }

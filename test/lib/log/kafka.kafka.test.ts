@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openKafkaLog, type KafkaSettings } from '#lib/log/kafka.ts'
@@ -25,6 +27,45 @@ for (const compression of ['none', 'zstd'] as const)
       return { recover: broker.start }
     },
   })
+
+/** Stands between clients and a broker: forwards, keeps the broker's answers for itself, or cuts and refuses. */
+const openLine = async () => {
+  const state = { mode: 'forward' as 'forward' | 'swallow' | 'cut', to: 0, swallowed_bytes: 0 }
+  const sockets = new Set<Socket>()
+  const server = createServer((client) => {
+    if (state.mode === 'cut') {
+      client.destroy()
+      return
+    }
+    const upstream = connect(state.to, '127.0.0.1')
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      socket.on('error', () => undefined)
+      socket.on('close', () => {
+        sockets.delete(socket)
+        client.destroy()
+        upstream.destroy()
+      })
+    }
+    client.pipe(upstream)
+    upstream.on('data', (chunk) => {
+      if (state.mode === 'forward') client.write(chunk)
+      else state.swallowed_bytes += chunk.length
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const cut = (): void => {
+    state.mode = 'cut'
+    for (const socket of sockets) socket.destroy()
+  }
+  const close = async (): Promise<void> => {
+    cut()
+    server.close()
+    await once(server, 'close')
+  }
+  const { port } = server.address() as AddressInfo
+  return { state, port, cut, [Symbol.asyncDispose]: close }
+}
 
 describe('the log on Kafka', () => {
   const open = (compression: 'none' | 'gzip' | 'zstd' = 'none', troubles: Error[] = []) =>
@@ -64,6 +105,61 @@ describe('the log on Kafka', () => {
     )
     await until(() => got.includes('after'), 'the record after the restart')
     expect(got[0]).toBe('before')
+  })
+
+  test('an append to a broker that hangs fails at its deadline, not later', async () => {
+    await using log = await open()
+    const topic = await newTopic(log)
+    await log.append(topic, [record('a', 'before')])
+    broker.pause()
+    const begun = Date.now()
+    try {
+      await expect(log.append(topic, [record('a', 'during')])).rejects.toMatchObject({
+        code: 'log_unavailable',
+      })
+    } finally {
+      broker.resume()
+    }
+    expect(Date.now() - begun).toBeLessThan(12_000)
+    await until(
+      () =>
+        log.append(topic, [record('a', 'after')]).then(
+          () => true,
+          () => false,
+        ),
+      'an append',
+    )
+    // Whether the one without an answer was taken nobody can say; the one after it was, behind it.
+    expect(texts(await readAll(log, topic)).at(-1)).toBe('after')
+  })
+
+  test('what is appended after one whose answer was lost is not taken for its duplicate', async () => {
+    await using line = await openLine()
+    await using behind = await startBroker({
+      advertise: (port) => {
+        line.state.to = port
+        return line.port
+      },
+    })
+    void behind
+    await using log = await openPlace({ kind: 'kafka', bootstrap: `127.0.0.1:${line.port}` })
+    const topic = await newTopic(log)
+    await log.append(topic, [record('a', 'first')])
+    line.state.mode = 'swallow'
+    const lost = log.append(topic, [record('a', 'answer lost')])
+    await until(() => line.state.swallowed_bytes > 0, 'the answer')
+    line.cut()
+    await expect(lost).rejects.toMatchObject({ code: 'log_unavailable' })
+    line.state.mode = 'forward'
+    await until(
+      () =>
+        log.append(topic, [record('a', 'next')]).then(
+          () => true,
+          () => false,
+        ),
+      'an append',
+    )
+    expect(texts(await readAll(log, topic))).toEqual(['first', 'answer lost', 'next'])
   })
 
   test('an idle client and consumer sleep instead of polling their queues', async () => {
