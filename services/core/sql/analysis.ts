@@ -12,7 +12,12 @@ export type Effect = {
 }
 
 export type StatementAnalysis = {
-  /** As the first effect's action, except: `select` for every SELECT, `copy`-family by direction, `call:<procedure>`. */
+  /**
+   * `select`, `insert`, `update`, `delete`, `merge`, `truncate`, `lock`, `ddl.create|alter|drop`, `grant`, `revoke`, `set`, `set_role`, `show`,
+   * `discard`, `copy.in|out|program|file`, `call:<procedure>`, `do_block`, `prepare`, `execute`, `deallocate`, `explain`, `begin`, `commit`,
+   * `rollback`, `savepoint`, `release`, `rollback_to`, `prepare_transaction`, `commit_prepared`, `rollback_prepared`, `listen`, `unlisten`,
+   * `notify`, `cursor.declare|fetch|close`, `vacuum`, `analyze`, `reindex`, `cluster`, `checkpoint`, `load`, `unknown`.
+   */
   readonly verb: string
   /** Bytes in the UTF-8 text, white space and comments before the statement left out. */
   readonly offset: number
