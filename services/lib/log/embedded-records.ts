@@ -8,17 +8,18 @@ import type { LogRecord, StoredRecord } from './port.ts'
  * headers = { name_length u16, name UTF-8, value_length u32, value }     integers big-endian; none: empty
  */
 export const encodeHeaders = (headers: LogRecord['headers']): Buffer => {
-  const parts: Buffer[] = []
+  let length = 0
+  for (const name in headers) length += 6 + Buffer.byteLength(name) + (headers[name]?.length ?? 0)
+  const bytes = Buffer.allocUnsafe(length)
+  let at = 0
   for (const name in headers) {
     const value = headers[name]
-    if (value === undefined) continue
-    const name_bytes = Buffer.from(name, 'utf8')
-    const lengths = Buffer.allocUnsafe(6)
-    lengths.writeUInt16BE(name_bytes.length, 0)
-    lengths.writeUInt32BE(value.length, 2)
-    parts.push(lengths.subarray(0, 2), name_bytes, lengths.subarray(2), value)
+    const name_end = at + 2 + bytes.write(name, at + 2)
+    bytes.writeUInt16BE(name_end - at - 2, at)
+    at = bytes.writeUInt32BE(value?.length ?? 0, name_end)
+    if (value !== undefined) at += value.copy(bytes, at)
   }
-  return Buffer.concat(parts)
+  return bytes
 }
 
 export const decodeHeaders = (bytes: Buffer): Record<string, Buffer> => {

@@ -5,6 +5,7 @@ export const record_bytes_max = 16 * 1024 * 1024
 
 /** Most headers of a record. */
 export const headers_max = 32
+export const header_name_bytes_max = 255
 
 /** Appends that wait for their turn, bytes; past it `append` refuses with `log_unavailable`, nothing having been taken. */
 export const append_queue_bytes_max = 256 * 1024 * 1024

@@ -1,5 +1,5 @@
 import { CairnError } from '#lib/error.ts'
-import { headers_max, record_bytes_max } from './limits.ts'
+import { header_name_bytes_max, headers_max, record_bytes_max } from './limits.ts'
 import type { LogRecord } from './port.ts'
 
 /** Bytes of a record as the limits count them: key, value, header names and header values. */
@@ -23,10 +23,14 @@ export const checkRecords = (topic: string, records: readonly LogRecord[]): numb
         'log_record_too_large',
         `record ${at} for ${topic} has ${bytes} bytes; a record has at most ${record_bytes_max}`,
       )
-    if (Object.keys(record.headers).length > headers_max)
+    const names = Object.keys(record.headers)
+    if (
+      names.length > headers_max ||
+      names.some((name) => Buffer.byteLength(name) > header_name_bytes_max)
+    )
       throw new CairnError(
         'log_record_too_large',
-        `record ${at} for ${topic} has more than ${headers_max} headers`,
+        `record ${at} for ${topic} has more than ${headers_max} headers, or a name over ${header_name_bytes_max} bytes`,
       )
     total += bytes
   }
