@@ -1,0 +1,406 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import { startTestGateway, type RecordedEvent, type TestGateway } from '../support/gateway.ts'
+import { startPostgres, type TestPostgres } from '../support/postgres.ts'
+import { readStatementLog } from '../support/statement-log.ts'
+import {
+  fieldsOf,
+  login,
+  openRaw,
+  openSecure,
+  wire,
+  type WireClient,
+} from '../support/wire-client.ts'
+
+/**
+ * Attacks on a running gateway over the wire; each checks what the client got, what the target heard, and what stands in the log.
+ * Rows of the attack list that need policy on effects, masking or approvals come with those.
+ */
+let postgres: TestPostgres
+let gateway: TestGateway
+
+beforeAll(async () => {
+  postgres = await startPostgres({ log: true })
+  gateway = await startTestGateway({
+    targets: { main: postgres },
+    claims: { repository: 'acme/shop' },
+  })
+})
+
+afterAll(async () => {
+  await gateway?.[Symbol.asyncDispose]()
+  await postgres?.stop()
+})
+
+type Of<Type extends RecordedEvent['type']> = Extract<RecordedEvent, { type: Type }>
+
+let sessions = 0
+
+const openSession = async (
+  more: Readonly<Record<string, string>> = {},
+): Promise<{ client: WireClient; name: string }> => {
+  const name = `attack-${++sessions}`
+  const client = await openSecure(gateway.port)
+  const parameters = { user: 'admin', database: 'main', application_name: name, ...more }
+  await login(client, parameters, await gateway.token())
+  return { client, name }
+}
+
+const recordsOf = (name: string): Promise<RecordedEvent[]> =>
+  gateway.until((records) => {
+    const started = records.find(
+      (record) =>
+        record.type === 'session.started' && record.context.peer?.client_software === name,
+    )
+    const own = records.filter(({ session }) => session !== '' && session === started?.session)
+    return own.some(({ type }) => type === 'session.ended') ? own : undefined
+  })
+
+const ofType = <Type extends RecordedEvent['type']>(
+  records: readonly RecordedEvent[],
+  type: Type,
+): Of<Type>[] => records.filter((record): record is Of<Type> => record.type === type)
+
+const goodbye = async (client: WireClient, name: string): Promise<RecordedEvent[]> => {
+  client.send(wire.terminate())
+  await client.closed()
+  return recordsOf(name)
+}
+
+const heard = async (name: string): Promise<string[]> =>
+  (await readStatementLog(postgres.logFile))
+    .filter(({ application }) => application === name)
+    .map(({ text }) => text)
+
+const effectsOf = (records: readonly RecordedEvent[]): string[] =>
+  ofType(records, 'command.received').flatMap(({ statements }) =>
+    statements.flatMap(({ effects }) => effects.map(({ action, object }) => `${action} ${object}`)),
+  )
+
+describe('identity and secrets', () => {
+  it('a session id or an origin that the client chooses is not taken', async () => {
+    const { client, name } = await openSession({
+      'cairn.session': 'a'.repeat(64),
+      'cairn.actor': 'root',
+      options: '-c cairn.origin=10.0.0.1',
+    })
+    const [started] = ofType(await goodbye(client, name), 'session.started')
+    expect(started?.session).not.toBe('a'.repeat(64))
+    expect(started?.context.actor?.subject).toBe('repo:acme/shop:environment:production')
+    expect(started?.context.peer?.address).toBe('127.0.0.1')
+  })
+
+  it('neither the token nor the target’s password is on disk anywhere', async () => {
+    const token = await gateway.token()
+    const client = await openSecure(gateway.port)
+    await login(client, { user: 'admin', database: 'main' }, token)
+    client.send(wire.query('select 1'), wire.terminate())
+    await client.closed()
+    await using failing = await openSecure(gateway.port)
+    const wrong = `${token.slice(0, -6)}AAAAAA`
+    failing.send(wire.startup({ user: 'admin', database: 'main' }), wire.password(wrong))
+    await failing.closed()
+    await gateway.until(
+      (records) =>
+        records.some((r) => r.type === 'session.refused' && r.reason === 'bad_signature') ||
+        undefined,
+    )
+    const [, claims] = token.split('.')
+    for (const file of await readdir(gateway.data_dir, { recursive: true, withFileTypes: true })) {
+      if (!file.isFile()) continue
+      const bytes = await readFile(join(file.parentPath, file.name))
+      for (const secret of [token, wrong, claims!, postgres.password])
+        expect(bytes.includes(secret), file.name).toBe(false)
+    }
+  })
+
+  it('names with line ends and control characters stay inside of their fields', async () => {
+    const evil = 'x\r\n{"event":"forged"}\u001b[2J'
+    await using client = await openSecure(gateway.port)
+    client.send(wire.startup({ user: evil, database: evil, application_name: evil }))
+    client.send(wire.password(await gateway.token()))
+    const error = (await client.closed()).find(({ type }) => type === 'E')!
+    expect(fieldsOf(error)).toMatchObject({ C: '28000' })
+    const refused = await gateway.until((records) =>
+      ofType(records, 'session.refused').find(({ requested_role }) => requested_role === evil),
+    )
+    expect(refused.requested_target).toBe(evil)
+  })
+})
+
+describe('hiding what runs', () => {
+  it('a 9 MB query with a DROP behind its padding is recorded with the DROP', async () => {
+    const { client, name } = await openSession()
+    client.send(wire.query('create table victim (a int)'))
+    await client.ready()
+    client.send(wire.query(`select 1; ${' '.repeat(9 * 1024 * 1024)} drop table victim`))
+    await client.ready()
+    const records = await goodbye(client, name)
+    expect(effectsOf(records)).toContain('ddl.drop victim')
+    expect(ofType(records, 'command.received').at(-1)?.text_bytes).toBeGreaterThan(9_000_000)
+  })
+
+  it('leading comments do not push the statement out of what is recorded of it', async () => {
+    const { client, name } = await openSession()
+    client.send(wire.query('create table victim2 (a int)'))
+    await client.ready()
+    client.send(wire.query(`/* ${'harmless '.repeat(300_000)} */ drop table victim2`))
+    await client.ready()
+    const records = await goodbye(client, name)
+    expect(ofType(records, 'command.received').at(-1)).toMatchObject({ verb: 'ddl.drop' })
+  })
+
+  it('every statement of a text counts, not the first alone', async () => {
+    const { client, name } = await openSession()
+    client.send(wire.query('select 1; create table w (a int); drop table w'))
+    await client.ready()
+    const records = await goodbye(client, name)
+    expect(ofType(records, 'command.received')[0]?.statements.map(({ verb }) => verb)).toEqual([
+      'select',
+      'ddl.create',
+      'ddl.drop',
+    ])
+  })
+
+  it('Sync and Query in one packet are both commands, recorded before either runs', async () => {
+    const { client, name } = await openSession()
+    client.send(
+      Buffer.concat([
+        wire.parse('select 1'),
+        wire.bind(),
+        wire.execute(),
+        wire.sync(),
+        wire.query('select 2'),
+      ]),
+    )
+    await client.ready(2)
+    const records = await goodbye(client, name)
+    const kinds = records.map(({ type }) => type)
+    expect(ofType(records, 'command.received').map(({ text }) => text)).toEqual([
+      'select 1',
+      'select 2',
+    ])
+    expect(kinds.lastIndexOf('decision.made')).toBeLessThan(kinds.indexOf('response.chunk'))
+  })
+
+  it('fifty executions of one prepared statement are fifty commands', async () => {
+    const { client, name } = await openSession()
+    client.send(wire.parse('select $1::int', 's'))
+    for (let i = 0; i < 50; i++) client.send(wire.bind([String(i)], 's'), wire.execute())
+    client.send(wire.sync())
+    await client.ready()
+    const executed = ofType(await goodbye(client, name), 'command.received').filter(
+      ({ kind }) => kind === 'execute',
+    )
+    expect(executed.map(({ parameters }) => parameters[0]?.value)).toEqual(
+      Array.from({ length: 50 }, (_, i) => String(i)),
+    )
+    expect(await heard(name)).toHaveLength(50)
+  })
+
+  it('two names that the server cuts to one are one in the record too', async () => {
+    const { client, name } = await openSession()
+    const long = 'n'.repeat(63)
+    client.send(wire.parse("select 'shown'", `${long}A`), wire.sync())
+    await client.ready()
+    client.send(wire.close('S', `${long}B`), wire.parse("select 'hidden'", `${long}B`))
+    client.send(wire.bind([], `${long}A`), wire.execute(), wire.sync())
+    await client.ready()
+    const executed = ofType(await goodbye(client, name), 'command.received').filter(
+      ({ kind }) => kind === 'execute',
+    )
+    expect(executed.map(({ text }) => text)).toEqual(await heard(name))
+  })
+
+  it('a name whose meaning hangs on a failed segment is recorded as what really runs', async () => {
+    const { client, name } = await openSession()
+    client.send(
+      Buffer.concat([
+        wire.parse("select 'really'", 's'),
+        wire.sync(),
+        wire.parse('select 1/(select 0)', 'bad'),
+        wire.bind([], 'bad'),
+        wire.execute(),
+        wire.close('S', 's'),
+        wire.parse("select 'pretended'", 's'),
+        wire.sync(),
+        wire.bind([], 's'),
+        wire.execute(),
+        wire.sync(),
+      ]),
+    )
+    await client.ready(3)
+    const executed = ofType(await goodbye(client, name), 'command.received').filter(
+      ({ kind }) => kind === 'execute',
+    )
+    expect(executed.map(({ text }) => text)).toEqual(await heard(name))
+    expect(executed.at(-1)?.text).toBe("select 'really'")
+  })
+
+  it('an encoding in which a quote can hide inside of a character is not spoken', async () => {
+    await expect(openSession({ client_encoding: 'SJIS' })).rejects.toThrow('not supported')
+    const { client, name } = await openSession()
+    client.send(
+      Buffer.concat([
+        wire.query("set client_encoding to 'SJIS'"),
+        wire.message(
+          'Q',
+          Buffer.from([
+            ...Buffer.from("select E'"),
+            0x83,
+            0x5c,
+            ...Buffer.from("'; drop table x --'\0"),
+          ]),
+        ),
+      ]),
+    )
+    await client.closed()
+    expect(ofType(await recordsOf(name), 'session.ended')[0]).toMatchObject({
+      reason: 'gateway_error',
+    })
+    expect((await heard(name)).join()).not.toContain('drop table x')
+  })
+
+  it('with backslashes switched to escapes, a text whose meaning hangs on them is refused', async () => {
+    const { client, name } = await openSession()
+    client.send(
+      Buffer.concat([
+        wire.query('set standard_conforming_strings = off'),
+        wire.query("select '\\'; drop table x; --'"),
+        wire.query('select 1'),
+      ]),
+    )
+    const answers = await client.ready(3)
+    expect(fieldsOf(answers.find(({ type }) => type === 'E')!)).toMatchObject({ C: '0A000' })
+    const records = await goodbye(client, name)
+    expect(ofType(records, 'command.refused')[0]).toMatchObject({ reason: 'ambiguous_text' })
+    expect((await heard(name)).join()).not.toContain('drop table x')
+  })
+
+  it('a text with a zero byte in it is no message', async () => {
+    const { client, name } = await openSession()
+    client.send(wire.message('Q', Buffer.from('select 1\0drop table x\0')))
+    const answers = await client.closed()
+    expect(fieldsOf(answers[0]!)).toMatchObject({ S: 'FATAL', C: '08P01' })
+    expect(ofType(await recordsOf(name), 'session.ended')[0]?.reason).toBe('protocol_error')
+    expect(await heard(name)).toEqual([])
+  })
+})
+
+describe('ways around the parser', () => {
+  it('a function called by its OID is recorded and refused; the transaction is aborted', async () => {
+    const { client, name } = await openSession()
+    client.send(wire.query('begin'), wire.functionCall(1598, []), wire.query('select 1'))
+    const answers = await client.ready(3)
+    const errors = answers.filter(({ type }) => type === 'E').map((error) => fieldsOf(error)['C'])
+    expect(errors).toEqual(['42501', '25P02'])
+    const records = await goodbye(client, name)
+    expect(ofType(records, 'command.received')[1]).toMatchObject({ kind: 'function_call' })
+    expect(ofType(records, 'command.refused')[0]).toMatchObject({ reason: 'function_call_refused' })
+    expect((await readStatementLog(postgres.logFile)).some(({ kind }) => kind === 'fastpath')).toBe(
+      false,
+    )
+  })
+
+  it('what cannot be parsed does not reach the target', async () => {
+    const { client, name } = await openSession()
+    client.send(wire.query('selec 1'), wire.query('select 1'))
+    await client.ready(2)
+    const records = await goodbye(client, name)
+    expect(ofType(records, 'decision.made')[0]).toMatchObject({ outcome: 'deny' })
+    expect(await heard(name)).toEqual(['select 1'])
+  })
+
+  it.each([
+    ['a 5-byte Query', Buffer.from([0x51, 0, 0, 0, 4])],
+    ['an empty Parse', Buffer.from([0x50, 0, 0, 0, 4])],
+    ['a length of zero', Buffer.from([0x51, 0, 0, 0, 0])],
+    ['a negative length', Buffer.from([0x51, 255, 255, 255, 255])],
+    ['two gigabytes', Buffer.from([0x51, 127, 255, 255, 255])],
+    ['an unknown type', Buffer.from([0x7a, 0, 0, 0, 4])],
+    ['a password in the middle', wire.password('x')],
+  ])(
+    '%s ends the session, and what came before it in the packet does not run',
+    async (_, bytes) => {
+      const { client, name } = await openSession()
+      client.send(Buffer.concat([wire.query('create table hostile (a int)'), bytes]))
+      const answers = await client.closed()
+      expect(fieldsOf(answers[0]!)['S']).toBe('FATAL')
+      const records = await recordsOf(name)
+      expect(ofType(records, 'session.ended')[0]).toMatchObject({ reason: 'protocol_error' })
+      expect(ofType(records, 'command.completed')).toMatchObject([{ status: 'aborted' }])
+      expect(await heard(name)).toEqual([])
+    },
+  )
+
+  it('a cancel key of somebody else, or a guessed one, cancels nothing', async () => {
+    const victim = await openSession()
+    const attacker = await openSession()
+    victim.client.send(wire.query("select pg_sleep(1), 'unharmed'"))
+    await eventually('running', async () => (await heard(victim.name)).length > 0)
+    await using one = await openRaw(gateway.port)
+    one.send(wire.cancel(victim.client.key().pid, attacker.client.key().secret))
+    await one.closed()
+    expect((await victim.client.ready()).map(({ type }) => type).join('')).toBe('TDCZ')
+    await goodbye(attacker.client, attacker.name)
+    await goodbye(victim.client, victim.name)
+  })
+})
+
+describe('wearing the record down', () => {
+  it('recording does not stop after many commands and many bytes', async () => {
+    const { client, name } = await openSession()
+    client.send(wire.query("select repeat('x', 1000) from generate_series(1, 20000)"))
+    await client.ready()
+    for (let i = 0; i < 20; i++) {
+      client.send(...Array.from({ length: 100 }, () => wire.query('select 1')))
+      await client.ready(100)
+    }
+    client.send(wire.query('create temp table last (a int)'))
+    await client.ready()
+    const records = await goodbye(client, name)
+    expect(ofType(records, 'command.received')).toHaveLength(2002)
+    expect(effectsOf(records)).toContain('ddl.create last')
+    expect(ofType(records, 'session.ended')[0]).toMatchObject({
+      commands: 2002,
+      records: records.length,
+    })
+  })
+
+  it('when the journal is full and the log is down, commands are refused, not run', async () => {
+    await using own = await startTestGateway({
+      targets: { main: postgres },
+      config: {
+        gateway: { journal: { bytes_max: '1MiB', durable_timeout_ms: 1000 } },
+        // Nobody listens there.
+        log: { kind: 'kafka', kafka: { brokers: ['127.0.0.1:1'] } },
+      },
+    })
+    const open = async (): Promise<WireClient> => {
+      const client = await openSecure(own.port)
+      const parameters = { user: 'admin', database: 'main', application_name: 'full' }
+      await login(client, parameters, await own.token())
+      return client
+    }
+    const client = await open()
+    let ran = 0
+    const refusal = await (async () => {
+      for (; ran < 200; ran++) {
+        client.send(wire.query(`select ${ran}, repeat('x', 20000)`))
+        const answers = await client.take(({ type }) => type === 'Z' || type === 'E')
+        const last = answers.at(-1)!
+        if (last.type === 'E') return fieldsOf(last)
+      }
+      return undefined
+    })()
+    expect(refusal).toMatchObject({ S: 'FATAL', C: '58030' })
+    await client.closed()
+    const texts = (await readStatementLog(postgres.logFile)).filter(
+      ({ application }) => application === 'full',
+    )
+    expect(texts).toHaveLength(ran)
+    await expect(open()).rejects.toThrow('could not be recorded')
+  })
+})
