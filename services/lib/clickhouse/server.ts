@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { createClient, type ClickHouseClient } from '@clickhouse/client'
+import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client'
 import { clientQueries } from './client-queries.ts'
 import { clickHouseError } from './failure.ts'
 import { identifier } from './identifier.ts'
@@ -30,6 +30,8 @@ const open = (options: ServerOptions, database: string): ClickHouseClient =>
     request_timeout: options.request_timeout_ms ?? request_timeout_default_ms,
     max_open_connections: options.connections_max ?? connections_default,
     application: 'cairn',
+    // Errors are thrown to the caller, who says them once.
+    log: { level: ClickHouseLogLevel.OFF },
     clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
   })
 
