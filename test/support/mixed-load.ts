@@ -30,8 +30,9 @@ const steps: readonly Step[] = [
         whole(random, 1e6),
         random() < 0.2 ? null : `label '${whole(random, 100)}' ü`,
         '2026-03-04 05:06:07.891+00',
-        random() < 0.5,
-        JSON.stringify({ n: whole(random, 10) }),
+        // As the server prints them: its log holds what it understood, the tables what was sent.
+        random() < 0.5 ? 't' : 'f',
+        `{"n": ${whole(random, 10)}}`,
       ],
     }),
   (client, random) =>
