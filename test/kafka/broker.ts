@@ -20,6 +20,10 @@ const ready_timeout_ms = 90_000
 const stop_timeout_ms = 20_000
 const jvm = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 
+/** On Linux the broker ends with the process that started it, however that ends. */
+const setpriv = '/usr/bin/setpriv'
+const with_parent = existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL'] : []
+
 /** User at the listener with TLS and SASL. */
 export const sasl_user = 'cairn-test'
 
@@ -223,7 +227,8 @@ export const startBroker = async (options: BrokerOptions = {}): Promise<Broker> 
   let child: ChildProcess | null = null
   const start = async (): Promise<void> => {
     await using output = await open(log, 'a')
-    const started = spawn('java', [...java, 'kafka.Kafka', file], {
+    const [program = 'java', ...args] = [...with_parent, 'java', ...java, 'kafka.Kafka', file]
+    const started = spawn(program, args, {
       cwd: folder,
       stdio: ['ignore', output.fd, output.fd],
     })
