@@ -33,6 +33,13 @@ const keywords: ReadonlySet<string> = new Set(
   ),
 )
 
+/** Tables of the engine's own that tell of tables, columns, functions and formats; what others run and where files lie is nobody's. */
+const system_tables: ReadonlySet<string> = new Set(
+  `aggregate_function_combinators asynchronous_metrics build_options collations columns data_skipping_indices data_type_families databases
+   events formats functions keywords merges metrics numbers numbers_mt one parts projections settings table_engines table_functions tables
+   time_zones zeros`.split(/\s+/),
+)
+
 const refuse = (why: string): CairnError => new CairnError('forbidden', why)
 
 const isName = (token: Token | undefined): token is Token =>
@@ -73,6 +80,12 @@ const check = (tokens: readonly Token[] | null, mayCall: MayCall): readonly Toke
     if (isWord(token, 'PARALLEL') && isWord(tokens[at + 1], 'WITH'))
       throw refuse('one statement at a time')
     if (isMark(token, ';')) throw refuse('one statement at a time')
+    if (isWord(token, 'PROCESSLIST')) throw refuse('what others run is not open to readers')
+    const name = tokens[at + 2]
+    if (isName(token) && token.text === 'system' && isMark(tokens[at + 1], '.') && isName(name)) {
+      if (!system_tables.has(name.text))
+        throw refuse(`table system.${name.text} is not open to readers`)
+    }
   })
   for (const name of calledNames(tokens))
     if (!mayCall(name)) throw refuse(`function ${name} is not open to readers`)

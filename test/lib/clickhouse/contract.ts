@@ -109,7 +109,7 @@ export const clickHouseContract = (name: string, open: () => Promise<OpenedClick
          FROM hostile ORDER BY id`,
       )
       expect(found).toEqual(
-        rows.map(({ raw, ...row }) => ({ raw: raw.toString('hex').toUpperCase(), ...row })),
+        rows.map((row) => Object.assign({}, row, { raw: row.raw.toString('hex').toUpperCase() })),
       )
     })
 
