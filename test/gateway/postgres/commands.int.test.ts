@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import pg from 'pg'
+import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../../support/eventually.ts'
 import { startTestGateway, type RecordedEvent, type TestGateway } from '../../support/gateway.ts'
@@ -160,12 +160,14 @@ describe('every execution is a command', () => {
       await client.ready()
     })
     expect(
-      ofType(records, 'command.received').map(({ kind, native, verb }) => [kind, ...native, verb]),
+      ofType(records, 'command.received').map(({ kind, native, verb }) =>
+        [kind, native.join(' '), verb].join(': '),
+      ),
     ).toEqual([
-      ['prepare', 'Parse', 'Describe', 'select'],
-      ['bind', 'Bind', 'select'],
-      ['describe', 'Describe', 'select'],
-      ['prepare', 'Close', 'deallocate'],
+      'prepare: Parse Describe: select',
+      'bind: Bind: select',
+      'describe: Describe: select',
+      'prepare: Close: deallocate',
     ])
   })
 
@@ -285,8 +287,6 @@ describe('answers', () => {
     await client.take(({ type }) => type === 'D')
     client.socket.pause()
     const before = process.memoryUsage().rss
-    const { resourceUsage } = process
-    expect(resourceUsage).toBeDefined()
     // The target's bytes stop coming: nothing moves any more, and nothing has piled up.
     let last = -1
     await eventually('the flow stands still', async () => {
@@ -424,7 +424,7 @@ describe('cancelling', () => {
 
   it('the target’s own key is never shown', async () => {
     const { client } = await openSession()
-    const direct = new pg.Client(postgres.url)
+    const direct = new Client(postgres.url)
     await direct.connect()
     client.send(wire.query('select pg_backend_pid()'))
     const row = (await client.ready()).find(({ type }) => type === 'D')!

@@ -1,14 +1,14 @@
-import pg from 'pg'
+import { Client } from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { decodeBinary } from '../../../services/gateway/protocols/postgres/parameters.ts'
 import { startPostgres, type TestPostgres } from '../../support/postgres.ts'
 
 let postgres: TestPostgres
-let client: pg.Client
+let client: Client
 
 beforeAll(async () => {
   postgres = await startPostgres()
-  client = new pg.Client(postgres.url)
+  client = new Client(postgres.url)
   await client.connect()
   await client.query("set timezone = 'UTC'")
   await client.query('set extra_float_digits = 1')

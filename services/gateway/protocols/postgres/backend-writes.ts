@@ -20,9 +20,6 @@ export const authenticationOk = message(backend.authentication, int32(0))
 
 export const authenticationCleartextPassword = message(backend.authentication, int32(3))
 
-export const parameterStatus = (name: string, value: string): Buffer =>
-  message(backend.parameter_status, Buffer.from(`${name}\0${value}\0`, 'utf8'))
-
 export const backendKeyData = (pid: number, secret: Buffer): Buffer =>
   message(backend.key_data, Buffer.concat([int32(pid), secret]))
 

@@ -1,4 +1,4 @@
-import { frontend, startup_codes } from './wire.ts'
+import { frontend } from './wire.ts'
 
 /** Messages that the gateway itself sends to a target. */
 
@@ -33,20 +33,3 @@ export const queryMessage = (text: string): Buffer => message(frontend.query, cs
 export const flushMessage = message(frontend.flush, Buffer.alloc(0))
 
 export const terminateMessage = message(frontend.terminate, Buffer.alloc(0))
-
-export const sslRequest = ((): Buffer => {
-  const bytes = Buffer.alloc(8)
-  bytes.writeInt32BE(8, 0)
-  bytes.writeInt32BE(startup_codes.ssl, 4)
-  return bytes
-})()
-
-/** CancelRequest with a key of 4 (protocol 3.0) to 256 bytes (3.2). */
-export const cancelRequest = (pid: number, secret: Buffer): Buffer => {
-  const bytes = Buffer.alloc(12 + secret.length)
-  bytes.writeInt32BE(bytes.length, 0)
-  bytes.writeInt32BE(startup_codes.cancel, 4)
-  bytes.writeInt32BE(pid, 8)
-  secret.copy(bytes, 12)
-  return bytes
-}

@@ -16,5 +16,3 @@ export const chunk_bytes_max = 64 * 1024
 export const close_timeout_ms = 5_000
 /** Connections from one address that have not authenticated yet; more are closed. */
 export const half_open_per_address_max = 64
-/** Cancel requests of one process under way; more are dropped. */
-export const cancels_max = 64
