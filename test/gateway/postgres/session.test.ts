@@ -252,6 +252,15 @@ describe('reads: overlap', () => {
     ['a function that is not on the list', wire.query('select anything()')],
     ['a read and a write in one text', wire.query('select 1; delete from t')],
     [
+      'a read with a parameter of a type that somebody made',
+      Buffer.concat([
+        wire.parse('select $1', '', [16_385]),
+        wire.bind(['x']),
+        wire.execute(),
+        wire.sync(),
+      ]),
+    ],
+    [
       'a prepared write',
       Buffer.concat([wire.parse('delete from t'), wire.bind(), wire.execute(), wire.sync()]),
     ],

@@ -34,6 +34,9 @@ const unknownName = (name: string): Refusal =>
 const unknownPortal = (name: string): Refusal =>
   refusal('unknown_portal', sqlstate.unknown_portal, `portal "${shown(name)}" does not exist`)
 
+/** Types from here on were made by somebody: reading a value of one calls a function of theirs. */
+const first_own_oid = 16_384
+
 export const takeParse = (run: Run, frame: Frame): Taken => {
   const { state, options } = run
   const message = readParse(frame)
@@ -41,7 +44,9 @@ export const takeParse = (run: Run, frame: Frame): Taken => {
   const text = readText(run, frame, message.text)
   if (text === 'wait') return 'wait'
   const { name, oids } = message
-  const prepared: Prepared = { name, statement: text.statement, oids }
+  const ownType = oids.some((oid) => oid >>> 0 >= first_own_oid)
+  const statement = ownType ? { ...text.statement, pure_read: false } : text.statement
+  const prepared: Prepared = { name, statement, oids }
   const table = state.statements
   const full = name !== '' && table.size >= options.statements_max
   const refused =
