@@ -227,7 +227,7 @@ export const startBroker = async (options: BrokerOptions = {}): Promise<Broker> 
   let child: ChildProcess | null = null
   const start = async (): Promise<void> => {
     await using output = await open(log, 'a')
-    const [program = 'java', ...args] = [...with_parent, 'java', ...java, 'kafka.Kafka', file]
+    const [program, ...args] = [...with_parent, 'java', ...java, 'kafka.Kafka', file]
     const started = spawn(program, args, {
       cwd: folder,
       stdio: ['ignore', output.fd, output.fd],

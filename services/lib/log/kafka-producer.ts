@@ -7,6 +7,7 @@ import {
   type KafkaSettings,
 } from './kafka-client.ts'
 import { append_queue_bytes_max } from './limits.ts'
+import { partitionOf } from './murmur2.ts'
 import type { LogPosition, LogRecord } from './port.ts'
 import { recordBytes } from './record-check.ts'
 
@@ -19,7 +20,6 @@ const send_deadline_ms = 30_000
 type Task = {
   readonly topic: string
   readonly records: readonly LogRecord[]
-  readonly partitions: readonly number[]
   readonly bytes: number
   readonly resolve: (positions: readonly LogPosition[]) => void
   readonly reject: (error: unknown) => void
@@ -27,21 +27,25 @@ type Task = {
 
 type Item = {
   readonly task: Task
-  readonly at: number
   readonly topic: string
   readonly partition: number
   readonly record: LogRecord
 }
 
 export interface KafkaProducer {
-  /** Sends records whose partitions are known, behind everything appended before. */
+  /** Sends records behind everything appended before. */
   readonly append: (
     topic: string,
     records: readonly LogRecord[],
-    partitions: readonly number[],
     bytes: number,
   ) => Promise<readonly LogPosition[]>
   readonly close: () => Promise<void>
+}
+
+export type KafkaProducerDeps = Pick<KafkaSettings, 'compression'> & {
+  readonly clients: KafkaClients
+  readonly partitionsOf: (topic: string) => Promise<number>
+  readonly send_deadline_ms?: number
 }
 
 /** One idempotent request at a time: only so does kafkajs keep the order and lose nothing when it sends again. */
@@ -113,12 +117,10 @@ const withDeadline = async <T>(work: Promise<T>, ms: number, doing: string): Pro
   }
 }
 
-export const openKafkaProducer = (
-  clients: KafkaClients,
-  settings: Pick<KafkaSettings, 'compression'> & { readonly send_deadline_ms?: number },
-): KafkaProducer => {
-  const compression = compressionType(settings.compression)
-  const deadline_ms = settings.send_deadline_ms ?? send_deadline_ms
+export const openKafkaProducer = (deps: KafkaProducerDeps): KafkaProducer => {
+  const { clients, partitionsOf } = deps
+  const compression = compressionType(deps.compression)
+  const deadline_ms = deps.send_deadline_ms ?? send_deadline_ms
   let producer: Promise<Producer> | null = null
   let queue: Task[] = []
   let queue_bytes = 0
@@ -132,13 +134,16 @@ export const openKafkaProducer = (
   }
 
   /**
-   * After a failure nobody knows whether the last batch was taken, and a different batch under the same sequence numbers would be thrown
-   * away as its duplicate, silently. A new producer id makes sure that it is written.
+   * After a failure nobody knows whether the last batch was taken, and a different batch under the same sequence numbers would be
+   * thrown away as its duplicate, silently. A new producer id makes sure that it is written.
    */
-  const renew = (): void => {
+  const renew = (work: Promise<unknown>): void => {
     const old = producer
     producer = null
-    void old?.then((made) => made.disconnect()).catch(() => undefined)
+    const drop = (): void => void old?.then((made) => made.disconnect()).catch(() => undefined)
+    drop()
+    // What still tries again inside the library would have connected anew.
+    work.then(drop, drop)
   }
 
   const send = async (items: readonly Item[]): Promise<LogPosition[]> => {
@@ -146,10 +151,11 @@ export const openKafkaProducer = (
       const made = await (producer ??= connect())
       return made.sendBatch({ topicMessages: topicMessages(items), acks: -1, compression })
     }
+    const work = sending()
     try {
-      return positionsOf(items, await withDeadline(sending(), deadline_ms, 'acknowledge'))
+      return positionsOf(items, await withDeadline(work, deadline_ms, 'acknowledge'))
     } catch (error) {
-      renew()
+      renew(work)
       throw asKafkaLogError(error, `append to ${items[0]?.topic ?? ''}`)
     }
   }
@@ -165,17 +171,25 @@ export const openKafkaProducer = (
     return group
   }
 
+  /** The records of a task with their partitions. A topic that does not exist fails its task alone. */
+  const itemsOf = async (task: Task): Promise<Item[]> => {
+    const { topic, records } = task
+    try {
+      const count = await partitionsOf(topic)
+      return records.map((record) => {
+        const partition = partitionOf(record.key, count)
+        return { task, topic, partition, record }
+      })
+    } catch (error) {
+      if (!(error instanceof CairnError) || error.code !== 'log_unknown_topic') throw error
+      task.reject(error)
+      return []
+    }
+  }
+
   const sendGroup = async (group: readonly Task[]): Promise<void> => {
     const positions = new Map(group.map((task) => [task, [] as LogPosition[]]))
-    const items = group.flatMap((task) =>
-      task.records.map((record, at) => ({
-        task,
-        at,
-        topic: task.topic,
-        partition: task.partitions[at] ?? 0,
-        record,
-      })),
-    )
+    const items = (await Promise.all(group.map(itemsOf))).flat()
     for (const request of requestsOf(items)) {
       const sent = await send(request)
       for (const [at, { task }] of request.entries()) {
@@ -206,7 +220,7 @@ export const openKafkaProducer = (
   }
 
   return {
-    append: (topic, records, partitions, bytes) =>
+    append: (topic, records, bytes) =>
       new Promise((resolve, reject) => {
         if (closed) {
           reject(new CairnError('log_closed', 'the log is closed'))
@@ -217,7 +231,7 @@ export const openKafkaProducer = (
           reject(new CairnError('log_unavailable', message))
           return
         }
-        queue.push({ topic, records, partitions, bytes, resolve, reject })
+        queue.push({ topic, records, bytes, resolve, reject })
         queue_bytes += bytes
         pumping ??= pump()
       }),

@@ -1,7 +1,7 @@
 import kafkajs, { type KafkaMessage, type PartitionAssigner } from 'kafkajs'
 import { createBell } from './bell.ts'
 import { asKafkaLogError, type KafkaClients } from './kafka-client.ts'
-import { storedRecord } from './kafka-subscription.ts'
+import { storedRecord } from './kafka-records.ts'
 import type { StoredRecord } from './port.ts'
 
 const partition_bytes_max = 4 * 1024 * 1024

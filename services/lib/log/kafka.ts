@@ -4,7 +4,6 @@ import { openKafkaClients, type KafkaSettings } from './kafka-client.ts'
 import { openKafkaProducer } from './kafka-producer.ts'
 import { readPartition } from './kafka-read.ts'
 import { kafka_times, openKafkaSubscription, type KafkaTimes } from './kafka-subscription.ts'
-import { partitionOf } from './murmur2.ts'
 import type { Log, LogSubscription, TopicLag } from './port.ts'
 import { checkRecords } from './record-check.ts'
 
@@ -33,7 +32,9 @@ export const openKafkaLog = async (options: KafkaLogOptions): Promise<Log> => {
   })
   const admin = openKafkaAdmin(clients)
   const { send_deadline_ms } = options
-  const producer = openKafkaProducer(clients, {
+  const producer = openKafkaProducer({
+    clients,
+    partitionsOf: admin.partitionsOf,
     compression: options.kafka.compression,
     ...(send_deadline_ms === undefined ? {} : { send_deadline_ms }),
   })
@@ -71,10 +72,7 @@ export const openKafkaLog = async (options: KafkaLogOptions): Promise<Log> => {
     append: async (topic, records) => {
       openOnly()
       const bytes = checkRecords(topic, records)
-      const count = await admin.partitionsOf(topic)
-      if (records.length === 0) return []
-      const partitions = records.map(({ key }) => partitionOf(key, count))
-      return producer.append(topic, records, partitions, bytes)
+      return producer.append(topic, records, bytes)
     },
     subscribe: async (wanted) => {
       openOnly()
