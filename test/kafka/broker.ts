@@ -54,10 +54,6 @@ export interface Broker extends AsyncDisposable {
   readonly start: () => Promise<void>
 }
 
-/** True where Java and Maven are there; with CI=true it throws when they are not. */
-export const canRunBroker = (): boolean =>
-  systemTool('java') !== null && (existsSync(cache) || systemTool('mvn') !== null)
-
 /** Folder with the broker's jars, fetched by Maven where they are missing or the pom has changed. */
 const fetchJars = async (): Promise<string> => {
   const version = createHash('sha256')
@@ -191,6 +187,7 @@ const end = async (child: ChildProcess, signal: NodeJS.Signals): Promise<void> =
 
 /** Starts a broker on free loopback ports; disposing it ends it and removes its data. */
 export const startBroker = async (options: BrokerOptions = {}): Promise<Broker> => {
+  if (systemTool('java') === null) throw new Error('a broker needs Java 17 or newer')
   const jars = await fetchJars()
   const folder = await mkdtemp(join(tmpdir(), 'cairn-kafka-'))
   const plain = await freePort()

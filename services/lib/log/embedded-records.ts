@@ -93,6 +93,8 @@ export const openRecordReader = (database: DatabaseSync) => {
   return { fetch }
 }
 
+export type RecordReader = ReturnType<typeof openRecordReader>
+
 /** Appends inside a transaction that the group commit has begun. */
 export const openRecordWriter = ({ writer }: EmbeddedDatabase) => {
   const insert = writer.prepare(

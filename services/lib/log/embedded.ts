@@ -47,7 +47,7 @@ export const openEmbeddedLog = (options: EmbeddedLogOptions): EmbeddedLog => {
   const { now_ms } = options
   const watch = openWatch(database.reader)
   const records = openRecordWriter(database)
-  const { fetch } = openRecordReader(database.reader)
+  const reader = openRecordReader(database.reader)
   const topics = openTopics(database)
   const commit = openGroupCommit({
     database: database.writer,
@@ -85,7 +85,10 @@ export const openEmbeddedLog = (options: EmbeddedLogOptions): EmbeddedLog => {
     let cursor = Math.max(Number(from), at.low)
     while (cursor < end) {
       openOnly()
-      const page = fetch(at, cursor, end, { records: read_records_max, bytes: read_bytes_max })
+      const page = reader.fetch(at, cursor, end, {
+        records: read_records_max,
+        bytes: read_bytes_max,
+      })
       if (page.length === 0) return
       yield* page
       cursor = Number(page.at(-1)?.offset) + 1
@@ -125,7 +128,7 @@ export const openEmbeddedLog = (options: EmbeddedLogOptions): EmbeddedLog => {
         groups,
         commit,
         watch,
-        fetch,
+        reader,
         process: ownProcessMark(),
         id: options.id,
         now_ms,

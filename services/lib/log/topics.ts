@@ -11,8 +11,6 @@ export const topicNames = [
   'cairn.quarantine',
 ] as const
 
-export type TopicName = (typeof topicNames)[number]
-
 export type TopicSettings = {
   readonly partitions: number
   readonly replication: number
