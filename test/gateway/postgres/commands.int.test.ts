@@ -397,12 +397,11 @@ describe('cancelling', () => {
     client.send(wire.terminate())
     await client.closed()
     const records = await recordsOf(name)
+    const cancelled = ofType(records, 'command.completed').find(({ command }) => command === 2)
+    expect(cancelled).toMatchObject({ status: 'cancelled', error_code: '57014' })
     expect(ofType(records, 'command.received').map(({ kind }) => kind)).toEqual(['query', 'cancel'])
-    expect(
-      ofType(records, 'command.completed')
-        .map(({ status }) => status)
-        .sort(),
-    ).toEqual(['cancelled', 'ok'])
+    // The target's answer to the cancel request may come after the session's end.
+    expect(ofType(records, 'command.completed')).toHaveLength(2)
   })
 
   it('a wrong key cancels nothing, and is recorded', async () => {

@@ -124,8 +124,10 @@ const recordEnd = async (
   deps: ConnectionDeps,
   { session, admission }: OpenSession,
   summary: SessionSummary,
+  before: () => void = () => undefined,
 ): Promise<void> => {
   try {
+    before()
     session.append('credential.revoked', {
       credential: admission.credential.name,
       principal: admission.credential.user,
@@ -180,7 +182,9 @@ const runOpenSession = async (
     signal,
   })
   const key = deps.cancels.mint(start.minor, () => {
-    cancel().catch((error: unknown) => logger.warn({ err: error }, 'a cancel request failed'))
+    cancel
+      .request()
+      .catch((error: unknown) => logger.warn({ err: error }, 'a cancel request failed'))
   })
   const greeting = [
     authenticationOk,
@@ -209,7 +213,7 @@ const runOpenSession = async (
   deps.onSession(running)
   const summary = await running.ended
   deps.cancels.forget(key)
-  await recordEnd(deps, open, summary)
+  await recordEnd(deps, open, summary, () => cancel.close())
 }
 
 /** Token, identity, policy, target, record, and only then the client is let in. Throws Refused. */

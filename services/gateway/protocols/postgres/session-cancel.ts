@@ -16,13 +16,20 @@ export type SessionCancelOptions = {
   readonly signal: AbortSignal
 }
 
+export interface SessionCancel {
+  /** Cancels what runs now. */
+  request(): Promise<void>
+  /** The session is over: a request under way is recorded as aborted. */
+  close(): void
+}
+
 /**
  * Cancels what a session runs: a command of kind `cancel` in that session, durable before the target hears of it. One at a time;
  * more while one is under way change nothing.
  */
-export const openSessionCancel = (options: SessionCancelOptions): (() => Promise<void>) => {
+export const openSessionCancel = (options: SessionCancelOptions): SessionCancel => {
   const { recorder, session, target, key, open, now_ms } = options
-  let running = false
+  let running: { readonly command: number; readonly started_ms: number } | null = null
 
   const record = (): number => {
     const nothing = unknownStatement('')
@@ -54,34 +61,48 @@ export const openSessionCancel = (options: SessionCancelOptions): (() => Promise
     return command
   }
 
-  const cancel = async (cancelKey: CancelKey): Promise<void> => {
-    const command = record()
-    await recorder.durable()
-    const started_ms = now_ms()
-    const { host, port, connect_timeout_ms: timeout_ms } = target.config
-    const where = { host, port, tls: target.tls, timeout_ms, signal: options.signal }
-    const done = await cancelUpstream(where, cancelKey)
-    if (!open()) return
+  const complete = (
+    command: number,
+    started_ms: number,
+    status: 'ok' | 'error' | 'aborted',
+  ): void => {
+    const failed = status === 'error'
     session.append('command.completed', {
       command,
-      status: done ? 'ok' : 'error',
+      status,
       tag: '',
       rows: -1,
       response_bytes: 0,
       input_bytes: 0,
       duration_us: Math.round((now_ms() - started_ms) * 1000),
-      error_code: done ? '' : sqlstate.connection_failure,
-      error_message: done ? '' : 'the target did not take the cancel request',
+      error_code: failed ? sqlstate.connection_failure : '',
+      error_message: failed ? 'the target did not take the cancel request' : '',
     })
   }
 
-  return async () => {
-    if (running || key === null || !open()) return
-    running = true
-    try {
-      await cancel(key)
-    } finally {
-      running = false
-    }
+  const cancel = async (cancelKey: CancelKey): Promise<void> => {
+    const started_ms = now_ms()
+    const command = record()
+    running = { command, started_ms }
+    await recorder.durable()
+    const { host, port, connect_timeout_ms: timeout_ms } = target.config
+    const where = { host, port, tls: target.tls, timeout_ms, signal: options.signal }
+    const done = await cancelUpstream(where, cancelKey)
+    if (running !== null) complete(command, started_ms, done ? 'ok' : 'error')
+  }
+
+  return {
+    request: async () => {
+      if (running !== null || key === null || !open()) return
+      try {
+        await cancel(key)
+      } finally {
+        running = null
+      }
+    },
+    close: () => {
+      if (running !== null) complete(running.command, running.started_ms, 'aborted')
+      running = null
+    },
   }
 }
