@@ -288,7 +288,7 @@ export type CommandReceived = {
   readonly text: string
   /** Length of the full text in bytes; larger than the text when it was cut at the limit. */
   readonly text_bytes: number
-  /** SHA-256 of the full text as received. 32 bytes. */
+  /** SHA-256 of the full text as received; of the text with its secrets replaced when it held any, since a password could be guessed from the other. 32 bytes. */
   readonly text_sha256: Buffer
   /** How the command came. */
   readonly kind:

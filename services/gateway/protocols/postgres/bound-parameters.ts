@@ -1,5 +1,5 @@
+import { decodeBinary, type TextReader } from '#core/postgres/binary-values.ts'
 import type { WireParameter } from './frontend-messages.ts'
-import { decodeBinary, type TextReader } from './parameters.ts'
 import type { RecordedParameter } from './prepared.ts'
 import { cutText } from './statement.ts'
 

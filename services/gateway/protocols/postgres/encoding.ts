@@ -1,5 +1,5 @@
 import { isAscii, isUtf8 } from 'node:buffer'
-import type { TextReader } from './parameters.ts'
+import type { TextReader } from '#core/postgres/binary-values.ts'
 
 /**
  * Text in the client's encoding (`client_encoding`). Encodings whose characters may contain ASCII bytes are not accepted at all
