@@ -171,6 +171,40 @@ describe("ClickHouse's HTTP interface", () => {
     expect((await ask('SELECT version(), timezone(), currentDatabase()')).text).toMatch(/cairn\n$/)
   })
 
+  test('Native comes in the form of the revision that a client states', async () => {
+    const native = async (sql: string, revision: string): Promise<Buffer> => {
+      const response = await fetch(`${url}/?default_format=Native${revision}`, {
+        method: 'POST',
+        body: sql,
+      })
+      expect(response.status).toBe(200)
+      return Buffer.from(await response.arrayBuffer())
+    }
+    const now = '&client_protocol_version=54460'
+    expect((await native("SELECT toUInt8(7) AS a, 'x' AS b", now)).toString('hex')).toBe(
+      // info, 2 columns, 1 row, then name, type, mark and data of each
+      '010002ffffffff00' +
+        '0201' +
+        '0161' +
+        '0555496e7438' +
+        '00' +
+        '07' +
+        '0162' +
+        '06537472696e67' +
+        '00' +
+        '0178',
+    )
+    // Every type is stepped over to its last byte, or the transfer would break off.
+    const sql = `SELECT number, toString(number) AS s, toFixedString('abc', 3) AS f, toDecimal64(number, 3) AS d,
+      if(number % 2 = 0, NULL, number) AS n, [number, 2] AS a, [[], ['x', toString(number)]] AS aa, (number, 'y', NULL) AS t,
+      map('k', number) AS m, toLowCardinality(toString(number % 300)) AS l, arrayMap(x -> toLowCardinality(toString(x)), range(number % 3)) AS al,
+      toLowCardinality(toNullable('z')) AS ln, CAST('a', 'Enum8(\\'a\\' = 1, \\'(b,\\' = 2)') AS e, now64(6) AS dt, toIPv6('::1') AS ip,
+      generateUUIDv4() AS u, CAST((1, 'b'), 'Tuple(one UInt8, \`two words\` String)') AS named, true AS yes, toInt256(number) AS big,
+      map('k', [toLowCardinality('v')]) AS ml, INTERVAL 1 DAY AS i FROM numbers(1000)`
+    const [plain, stated] = [await native(sql, ''), await native(sql, now)]
+    expect(stated.length).toBe(plain.length + 8 + 21)
+  })
+
   test('errors come as ClickHouse says them', async () => {
     const answer = await ask('SELECT nonsense')
     expect(answer.status).toBe(404)

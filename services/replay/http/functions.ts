@@ -99,17 +99,8 @@ const names: readonly string[] = [
   'generate_series',
 ]
 
-/** Not allowed although their category is. */
-const refused: ReadonlySet<string> = new Set([
-  // Formats may name files.
-  'formatrow',
-  'formatrownonewline',
-  // Trained models and dictionaries are files.
-  'naivebayesngrams',
-  // Global tables are none of a reader's.
-  'nestedtable',
-  'chdb',
-])
+/** Not allowed although their category is: a format may name files, and `chdb` is the engine's own affair. */
+const refused: ReadonlySet<string> = new Set(['formatrow', 'formatrownonewline', 'chdb'])
 
 type FunctionRow = {
   readonly name: string

@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createGunzip, createGzip, constants as zlib } from 'node:zlib'
 import { CairnError } from '#lib/error.ts'
 import type { EmbeddedClickHouse } from '#lib/clickhouse/embedded.ts'
 import type { Logger } from '#lib/logger.ts'
 import { isLoopbackHost } from '#lib/loopback.ts'
 import { isForeignPage, isReader } from './account.ts'
+import { readBody } from './body.ts'
+import { forRevision, gzipped, written } from './chunks.ts'
 import { authenticationFailed, failureOf, tooManyQueries, type HttpFailure } from './failure.ts'
 import { contentType } from './formats.ts'
-import { openQueryGate, query_bytes_max, type AdmittedQuery } from './query-gate.ts'
+import { openQueryGate, type AdmittedQuery } from './query-gate.ts'
+import { openQueue } from './queue.ts'
 import { query_limits, queryParams, querySettings } from './settings.ts'
 
 export type HttpOptions = {
@@ -32,93 +34,6 @@ const format_default = 'TabSeparated'
 /** A client that sends its query slower than this is let go. */
 const request_timeout_ms = 30_000
 const connections_max = 256
-
-type Turn = Disposable
-
-/** Lets `max` queries run and as many wait; null for one more. */
-const openQueue = (max: number) => {
-  let running = 0
-  const waiting: (() => void)[] = []
-  return async (signal: AbortSignal): Promise<Turn | null> => {
-    if (running >= max) {
-      if (waiting.length >= max) return null
-      await new Promise<void>((resolve) => {
-        const go = (): void => {
-          signal.removeEventListener('abort', leave)
-          resolve()
-        }
-        const leave = (): void => {
-          const at = waiting.indexOf(go)
-          if (at >= 0) waiting.splice(at, 1)
-          // Takes a place for a moment, so that its turn can give one back like every other.
-          running++
-          resolve()
-        }
-        waiting.push(go)
-        signal.addEventListener('abort', leave, { once: true })
-      })
-    } else running++
-    return {
-      [Symbol.dispose]: () => {
-        const next = waiting.shift()
-        if (next === undefined) running--
-        else next()
-      },
-    }
-  }
-}
-
-/** The body, unpacked; throws CairnError('limit_exceeded') past the longest query. */
-const readBody = async (request: IncomingMessage): Promise<string> => {
-  const encoding = request.headers['content-encoding'] ?? 'identity'
-  if (encoding !== 'identity' && encoding !== 'gzip')
-    throw new CairnError('unusable_input', `content encoding ${encoding.slice(0, 50)} is not known`)
-  const source = encoding === 'gzip' ? request.pipe(createGunzip()) : request
-  const parts: Buffer[] = []
-  let bytes = 0
-  try {
-    for await (const part of source as AsyncIterable<Buffer>) {
-      bytes += part.length
-      if (bytes > query_bytes_max)
-        throw new CairnError('limit_exceeded', `a query of more than ${query_bytes_max} bytes`)
-      parts.push(part)
-    }
-  } catch (error) {
-    if (error instanceof CairnError) throw error
-    throw new CairnError('unusable_input', 'the body cannot be unpacked', { cause: error })
-  }
-  return Buffer.concat(parts).toString('utf8')
-}
-
-const written = (response: ServerResponse, chunk: Uint8Array): Promise<void> | undefined =>
-  response.write(chunk)
-    ? undefined
-    : new Promise((resolve) => {
-        const go = (): void => {
-          response.off('drain', go)
-          response.off('close', go)
-          resolve()
-        }
-        response.once('drain', go)
-        response.once('close', go)
-      })
-
-const gzipped = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const gzip = createGzip({ level: zlib.Z_BEST_SPEED })
-  const failed = (async () => {
-    for await (const chunk of chunks)
-      if (!gzip.write(chunk)) await new Promise((resolve) => gzip.once('drain', resolve))
-    gzip.end()
-  })().catch((error: unknown) => {
-    gzip.destroy(error instanceof Error ? error : new Error(String(error)))
-  })
-  try {
-    yield* gzip as AsyncIterable<Buffer>
-  } finally {
-    gzip.destroy()
-    await failed
-  }
-}
 
 const sendFailure = (response: ServerResponse, { status, code, text }: HttpFailure): void => {
   if (response.headersSent) {
@@ -240,7 +155,8 @@ export const openHttpInterface = async (options: HttpOptions): Promise<HttpInter
       throw new CairnError('unusable_input', 'a format with a name that is none')
     const id = randomUUID()
     const gzip = wantsGzip(request, params)
-    const chunks = clickhouse.readOnly({
+    const revision = format === 'Native' ? Number(params.get('client_protocol_version') ?? 0) : 0
+    const engine_chunks = clickhouse.readOnly({
       sql: query.sql,
       format,
       settings,
@@ -248,6 +164,7 @@ export const openHttpInterface = async (options: HttpOptions): Promise<HttpInter
       signal,
       id,
     })
+    const chunks = revision > 0 ? forRevision(engine_chunks, revision) : engine_chunks
     const sent = (gzip ? gzipped(chunks) : chunks)[Symbol.asyncIterator]()
     try {
       await sendAnswer(response, sent, { query, format, id, gzip, begun })
