@@ -28,11 +28,8 @@ export type Segment = {
   /** Bytes of records in all segments before it, on the journal's own scale; see `linear`. */
   base: number
   fd: number | null
+  /** Its file is there. */
   ready: boolean
-  /** Why it could not be made so far. */
-  failure: Error | null
-  /** The present attempt to make it; never rejects. */
-  attempt: Promise<void>
 }
 
 export interface Journal extends AsyncDisposable {
@@ -106,6 +103,16 @@ const openFolder = async (options: JournalOptions): Promise<Journal> => {
   }
   let next_number = recovered.next_segment
   let closed = false
+  /**
+   * Planned segments without a file; they are made in order, one at a time. One made before its turn could take the room that
+   * the one to be written next needs, and hold it for ever: room is let go by writing on. And a crash between the two would
+   * leave a number out, which at the next start is damage.
+   */
+  const unmade: Segment[] = []
+  /** The present attempt to make the first of them; never rejects. */
+  let making: Promise<void> = Promise.resolve()
+  /** Why it could not be made so far. */
+  let failure: Error | null = null
   let retry: NodeJS.Timeout | undefined
   let last_written: Segment | null = null
 
@@ -116,8 +123,6 @@ const openFolder = async (options: JournalOptions): Promise<Journal> => {
     base: 0,
     fd: null,
     ready: false,
-    failure: null,
-    attempt: Promise.resolve(),
   })
 
   const make = async (segment: Segment): Promise<void> => {
@@ -130,17 +135,22 @@ const openFolder = async (options: JournalOptions): Promise<Journal> => {
   const attempt = async (segment: Segment, wait_ms: number): Promise<void> => {
     try {
       await make(segment)
-      if (segment.failure !== null) options.onTrouble(null)
-      segment.failure = null
+      unmade.shift()
+      if (failure !== null) options.onTrouble(null)
+      failure = null
+      if (!closed) makeFirst(retry_ms.first)
     } catch (error) {
-      segment.failure = asError(error)
+      failure = asError(error)
       if (closed) return
-      options.onTrouble(segment.failure)
+      options.onTrouble(failure)
       const next_ms = Math.min(wait_ms * 2, retry_ms.max)
-      retry = setTimeout(() => {
-        segment.attempt = attempt(segment, next_ms)
-      }, wait_ms)
+      retry = setTimeout(() => makeFirst(next_ms), wait_ms)
     }
+  }
+
+  const makeFirst = (wait_ms: number): void => {
+    const segment = unmade[0]
+    if (segment !== undefined) making = attempt(segment, wait_ms)
   }
 
   let ahead: Segment | null = plan()
@@ -148,7 +158,8 @@ const openFolder = async (options: JournalOptions): Promise<Journal> => {
 
   const begin = (): Segment => {
     const segment = plan()
-    segment.attempt = attempt(segment, retry_ms.first)
+    unmade.push(segment)
+    if (unmade.length === 1) makeFirst(retry_ms.first)
     return segment
   }
 
@@ -162,8 +173,8 @@ const openFolder = async (options: JournalOptions): Promise<Journal> => {
 
   const withFile = (segment: Segment, use: (error: Error | null, fd: number) => void): void => {
     if (segment.fd !== null) use(null, segment.fd)
-    else if (segment.failure !== null) use(segment.failure, -1)
-    else if (!segment.ready) void segment.attempt.then(() => withFile(segment, use))
+    else if (!segment.ready && failure !== null) use(failure, -1)
+    else if (!segment.ready) void making.then(() => withFile(segment, use))
     else
       open(
         join(folder, segmentName(segment.number)),
@@ -184,7 +195,9 @@ const openFolder = async (options: JournalOptions): Promise<Journal> => {
   const writeAt: Journal['write'] = (segment, bytes, length, offset, done) => {
     if (last_written !== segment && last_written !== null) closeSegment(last_written)
     last_written = segment
-    if (offset + length > segment.bytes / 2) ahead ??= begin()
+    // Also a segment that is not the last one any more is written to, until its last groups are out of the queue.
+    const last = segment.number === next_number - 1
+    if (last && offset + length > segment.bytes / 2) ahead = begin()
     withFile(segment, (open_error, fd) => {
       if (open_error !== null) {
         done(open_error)
@@ -244,8 +257,7 @@ const openFolder = async (options: JournalOptions): Promise<Journal> => {
     [Symbol.asyncDispose]: async () => {
       closed = true
       clearTimeout(retry)
-      await ahead?.attempt
-      await last_written?.attempt
+      await making
       await releasing
       if (last_written !== null) closeSegment(last_written)
       await opened.disposeAsync()
