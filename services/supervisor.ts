@@ -16,6 +16,8 @@ const start_timeout_ms = 120_000
 const restart_delay_ms = 250
 const restart_delay_ms_max = 10_000
 const healthy_after_ms = 60_000
+/** The embedded engine's calls take a thread of the pool each; with Node's four, queries would wait for inserts. */
+const engine_threads = '16'
 /** How long a metrics round waits for the slowest process. */
 const metrics_timeout_ms = 2_000
 
@@ -120,7 +122,11 @@ export const openSupervisor = (options: SupervisorOptions): Supervisor => {
     const args = [name.service, String(name.index)]
     if (options.config_file !== undefined) args.push(options.config_file)
     return fork(new URL('process.ts', import.meta.url), args, {
-      env: { ...options.env, ...Object.fromEntries(fixed) },
+      env: {
+        ...options.env,
+        ...(name.service === 'replay' ? { UV_THREADPOOL_SIZE: engine_threads } : {}),
+        ...Object.fromEntries(fixed),
+      },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       // A terminal's Ctrl-C reaches the whole process group; order matters here, so only the supervisor listens to it.
       serialization: 'advanced',

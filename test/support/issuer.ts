@@ -3,7 +3,7 @@ import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { Provider, type TokenContext } from 'oidc-provider'
 import { startIssuerServer, type IssuerServer } from './issuer-server.ts'
 
-export { localIssuer, newSigningKey, type LocalIssuer, type SigningKey } from './local-issuer.ts'
+export { localIssuer, newSigningKey, type LocalIssuer } from './local-issuer.ts'
 
 /** A client of the provider; its id is the subject of its tokens. */
 const client_id = 'nightly-report'

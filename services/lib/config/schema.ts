@@ -40,14 +40,9 @@ type ReadonlyDeep<T> = T extends Secret
 /** A complete, checked configuration: paths absolute, sizes in bytes, secrets wrapped. */
 export type Config = ReadonlyDeep<z.output<typeof configSchema>>
 
-export type GatewayConfig = Config['gateway']
-export type PostgresListenerConfig = Config['listeners']['postgres']
 export type IssuerConfig = Config['issuers'][number]
 export type TargetConfig = Config['targets'][number]
-export type TargetTlsConfig = TargetConfig['tls']
 export type CredentialConfig = Config['credentials'][number]
-export type PolicyConfig = Config['policies'][number]
-export type LogConfig = Config['log']
 export type ClickHouseConfig = Config['clickhouse']
 export type SinkConfig = Config['forward']['sinks'][number]
 export type ApiConfig = Config['api']
