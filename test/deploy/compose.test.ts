@@ -97,7 +97,7 @@ describe('docker-compose.yml', () => {
     for (const host of hosts) expect(Object.keys(compose.services)).toContain(host)
   })
 
-  it('gives every long-running container a health check that it waits for, and Cairn no privileges', () => {
+  it('gives each container of Cairn a health check and no privileges, and waits only for what has one', () => {
     for (const name of serviceNames) {
       const service = compose.services[name]!
       expect(service.healthcheck?.test).toBeDefined()
