@@ -295,6 +295,26 @@ describe('hiding what runs', () => {
   })
 })
 
+describe('settings that are not the client’s', () => {
+  it.each(['--role=pg_monitor', '--log_statement=none'])(
+    '%s behind a space that only JavaScript splits at is refused',
+    async (setting) => {
+      const parameters = { options: `-c application_name=z\u00a0-c ${setting}` }
+      await expect(openSession(parameters)).rejects.toThrow(/options/)
+    },
+  )
+
+  it('options mean at the target what was understood of them', async () => {
+    const { client, name } = await openSession({
+      options: '-c\tcairn.a=x\\ y\\\\z --work-mem=3MB\v-c cairn.b=',
+    })
+    client.send(wire.query("select current_setting('cairn.a'), current_setting('work_mem')"))
+    const row = (await client.ready()).find(({ type }) => type === 'D')
+    expect(row?.body.toString()).toMatch(/x y\\z.*3MB/s)
+    await goodbye(client, name)
+  })
+})
+
 describe('ways around the parser', () => {
   it('a function called by its OID is recorded and refused; the transaction is aborted', async () => {
     const { client, name } = await openSession()

@@ -4,6 +4,7 @@ import {
   isStartupRefusal,
   readOptions,
   readStartupRequest,
+  writeOptions,
 } from '../../../services/gateway/protocols/postgres/startup-parameters.ts'
 import { readStartupPairs } from '../../../services/gateway/protocols/postgres/startup.ts'
 
@@ -42,6 +43,12 @@ describe('what a client asks for in its startup message', () => {
     ['a role with a dash for its underscore', { options: '--session-replication-role=replica' }],
     ['preloaded libraries', { options: '-clocal_preload_libraries=x' }],
     ["the target's own log", { log_statement: 'none' }],
+    ['the same inside of options', { options: '-c log_duration=off' }],
+    ['the log of an auditing extension', { options: '-c pgaudit.log=none' }],
+    ['a setting behind a space that is none', { options: '-c a.b=z\u00a0-c --role=postgres' }],
+    ['options beyond ASCII', { options: '-c a.b=\u00e9' }],
+    ['a name that begins with a dash', { options: '-c --role=postgres' }],
+    ['a name that begins with three', { options: '---role=postgres' }],
     ['replication', { replication: 'database' }],
     ['physical replication', { replication: 'true' }],
     ['options that are no settings', { options: '-d 5' }],
@@ -65,6 +72,16 @@ describe('what a client asks for in its startup message', () => {
     expect(readOptions('-c a')).toBeNull()
     expect(readOptions('-c =b')).toBeNull()
     expect(readOptions('-c')).toBeNull()
+  })
+
+  it('options go on written anew, and mean the same', () => {
+    const given = '-c\ta.b=x\\ y\\\\z --search-path=p\v\f-cc.d='
+    const read = request({ options: given })
+    if (isStartupRefusal(read)) throw new Error(read.detail)
+    const sent = read.parameters.get('options')!
+    expect(sent).toBe('-c a.b=x\\ y\\\\z -c search_path=p -c c.d=')
+    expect(readOptions(sent)).toEqual(readOptions(given))
+    expect(writeOptions([])).toBe('')
   })
 
   it('knows encodings whatever their spelling', () => {

@@ -2,6 +2,9 @@
  * Startup parameters: what a client may set for its session at the target before the first command.
  *
  *     options = *(space / "-c" [space] name "=" value / "--" name "=" value)     a backslash keeps the next character
+ *     name    = (letter / "_") *(letter / digit / "_" / "-" / ".")               ASCII only; "-" means "_"
+ *
+ * The target gets options written anew from what was understood, never the client's own bytes.
  */
 
 export type StartupRefusal = {
@@ -33,11 +36,14 @@ const forbidden = new Set([
   'shared_preload_libraries',
   'dynamic_library_path',
   'allow_system_table_mods',
-  'log_statement',
-  'log_min_messages',
-  'log_min_error_statement',
-  'log_min_duration_statement',
+  'replication',
 ])
+
+/** Beginnings of the names of settings by which the target keeps its own log. */
+const forbidden_prefixes = ['log_', 'logging_', 'pgaudit.'] as const
+
+const isForbidden = (key: string): boolean =>
+  forbidden.has(key) || forbidden_prefixes.some((prefix) => key.startsWith(prefix))
 
 /** Client encodings whose characters may contain ASCII bytes: text in them could mean one thing here and another there. */
 const unsafe_encodings = new Set([
@@ -67,15 +73,21 @@ const encodingKey = (name: string): string => name.toLowerCase().replace(/[^a-z0
 /** Whether text in this client encoding can be read without doubt. */
 export const encodingIsSafe = (name: string): boolean => !unsafe_encodings.has(encodingKey(name))
 
-const settingName = /^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)*$/
+const settingName = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/
 
-/** Splits `options` as the server does: at white space, a backslash keeping the next character. */
+/** The same as it may stand in `options`, where the server reads a dash as an underscore. */
+const optionName = /^[A-Za-z_][A-Za-z0-9_.-]*$/
+
+/** White space as the server splits at it (isspace in the C locale); JavaScript's own has more. */
+const optionSpace = ' \t\n\v\f\r'
+
+/** Splits `options` as the server does: at ASCII white space, a backslash keeping the next character. */
 const splitOptions = (options: string): string[] => {
   const words: string[] = []
   let word: string | null = null
   for (let i = 0; i < options.length; i++) {
     const char = options[i]!
-    if (/\s/.test(char)) {
+    if (optionSpace.includes(char)) {
       if (word !== null) words.push(word)
       word = null
     } else if (char === '\\' && i + 1 < options.length) word = (word ?? '') + options[++i]!
@@ -85,9 +97,11 @@ const splitOptions = (options: string): string[] => {
   return words
 }
 
-/** Settings named in `options`; null when it holds anything else than settings. */
+/** Settings named in `options`; null when it holds anything else than settings, or anything but ASCII. */
 export const readOptions = (options: string): readonly (readonly [string, string])[] | null => {
   const settings: [string, string][] = []
+  // oxlint-disable-next-line no-control-regex
+  if (/[^\x01-\x7f]/.test(options)) return null
   const words = splitOptions(options)
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!
@@ -97,11 +111,17 @@ export const readOptions = (options: string): readonly (readonly [string, string
     else if (word.startsWith('--')) setting = word.slice(2)
     else return null
     const at = setting.indexOf('=')
-    if (at <= 0) return null
+    if (at <= 0 || !optionName.test(setting.slice(0, at))) return null
     settings.push([setting.slice(0, at).replaceAll('-', '_'), setting.slice(at + 1)])
   }
   return settings
 }
+
+/** Writes settings as `options` that the server reads back as exactly these. */
+export const writeOptions = (settings: readonly (readonly [string, string])[]): string =>
+  settings
+    .map(([name, value]) => `-c ${name}=${value.replaceAll(/[\\ \t\n\v\f\r]/g, '\\$&')}`)
+    .join(' ')
 
 const settingRefusal = (name: string, value: string): StartupRefusal | null => {
   const key = name.toLowerCase()
@@ -110,10 +130,10 @@ const settingRefusal = (name: string, value: string): StartupRefusal | null => {
       reason: 'parameter_invalid',
       detail: 'a startup parameter has a name that is no setting',
     }
-  if (forbidden.has(key))
+  if (isForbidden(key))
     return {
       reason: 'parameter_refused',
-      detail: `the startup parameter "${key}" is not the client's to set`,
+      detail: `the startup parameter "${key.slice(0, 63)}" is not the client's to set`,
     }
   if (key === 'client_encoding' && !encodingIsSafe(value))
     return {
@@ -165,12 +185,13 @@ export const readStartupRequest = (
         if (refusal !== null) return refusal
         settings.set(setting.toLowerCase(), text)
       }
+      if (inner.length > 0) parameters.set(parameter, writeOptions(inner))
     } else {
       const refusal = settingRefusal(parameter, value)
       if (refusal !== null) return refusal
       settings.set(parameter.toLowerCase(), value)
+      parameters.set(parameter, value)
     }
-    parameters.set(parameter, value)
   }
   return {
     target: slash === -1 ? name : name.slice(0, slash),
