@@ -375,6 +375,28 @@ describe('ways around the parser', () => {
   })
 })
 
+describe('going away', () => {
+  it.each([
+    ['Terminate in the same packet', (c: WireClient) => c.send(wire.terminate())],
+    ['the end of the stream', (c: WireClient) => c.socket.end()],
+    ['a dropped socket', (c: WireClient) => setTimeout(() => c.socket.destroy(), 100)],
+  ])('after %s a command runs on, and its true end is recorded', async (how, leave) => {
+    const table = `left_${how.replaceAll(' ', '_').toLowerCase()}`
+    const { client, name } = await openSession()
+    client.send(wire.query(`select pg_sleep(0.3); create table ${table} (a int)`))
+    leave(client)
+    const records = await recordsOf(name)
+    expect(ofType(records, 'command.completed')).toMatchObject([
+      { status: 'ok', tag: 'SELECT 1; CREATE TABLE' },
+    ])
+    expect(ofType(records, 'session.ended')[0]?.reason).toBe('client_closed')
+    const other = await openSession()
+    other.client.send(wire.query(`select count(*) from ${table}`))
+    expect((await other.client.ready()).some(({ type }) => type === 'E')).toBe(false)
+    await goodbye(other.client, other.name)
+  })
+})
+
 describe('wearing the record down', () => {
   it('recording does not stop after many commands and many bytes', async () => {
     const { client, name } = await openSession()

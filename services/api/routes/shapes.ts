@@ -131,7 +131,7 @@ export const command = z.strictObject({
   status: z
     .string()
     .nullable()
-    .describe('ok, error, suspended, cancelled, aborted, refused; null while it runs.'),
+    .describe('ok, error, suspended, cancelled, aborted, unknown, refused; null while it runs.'),
   rows: z.number().nullable(),
   response_bytes: z.number().nullable(),
   duration_us: z.number().nullable(),

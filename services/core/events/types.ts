@@ -360,8 +360,8 @@ export type CommandRefused = {
 export type CommandCompleted = {
   /** The command this belongs to: sseq of its command.received record in this session. */
   readonly command: number
-  /** How it ended. */
-  readonly status: 'ok' | 'error' | 'suspended' | 'cancelled' | 'aborted'
+  /** How it ended. ok: completed; error: the target refused or failed it; suspended: stopped at its row limit, more can be fetched; cancelled: ended by a cancel request or a timeout; aborted: never forwarded, or skipped by the target; unknown: forwarded, and the session ended before its end was heard: it may have run, wholly or in part. */
+  readonly status: 'ok' | 'error' | 'suspended' | 'cancelled' | 'aborted' | 'unknown'
   /** Native completion tag, for example SELECT 5. */
   readonly tag: string
   /** Rows returned or affected; -1 if the protocol does not say. */

@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS command_ended
   sseq UInt64 COMMENT 'Sequence number of the record in its session, from 0.' CODEC(Delta, ZSTD(1)),
   time DateTime64(6, 'UTC') COMMENT 'When the event was minted, by the gateway\'s wall clock.' CODEC(Delta, ZSTD(1)),
   event LowCardinality(String) COMMENT 'command.completed or command.refused.',
-  status LowCardinality(String) COMMENT 'ok, error, suspended, cancelled, aborted; refused for a refusal.',
+  status LowCardinality(String) COMMENT 'ok, error, suspended, cancelled, aborted, unknown; refused for a refusal.',
   tag LowCardinality(String) COMMENT 'Native completion tag.',
   rows Int64 COMMENT 'Rows returned or affected; -1 if the protocol does not say.' CODEC(T64, ZSTD(1)),
   response_bytes UInt64 COMMENT 'Response bytes as the client got them.' CODEC(T64, ZSTD(1)),

@@ -11,7 +11,7 @@ CREATE VIEW IF NOT EXISTS commands
   rules Array(LowCardinality(String)) COMMENT 'Rules that said so.',
   decision_reason String COMMENT 'The decision in words.',
   risk UInt8 COMMENT 'Risk score, 0 to 100.',
-  status LowCardinality(String) COMMENT 'ok, error, suspended, cancelled, aborted, refused; empty while it runs or if its end was never recorded.',
+  status LowCardinality(String) COMMENT 'ok, error, suspended, cancelled, aborted, unknown, refused; empty while it runs or if its end was never recorded.',
   tag LowCardinality(String) COMMENT 'Native completion tag.',
   rows Int64 COMMENT 'Rows returned or affected; -1 if the protocol does not say.',
   response_bytes UInt64 COMMENT 'Response bytes as the client got them.',

@@ -106,7 +106,7 @@ afterEach(() => {
   for (const socket of opened.splice(0)) socket.destroy()
 })
 
-const open = async (reads: 'wait' | 'overlap' = 'wait') => {
+const open = async (reads: 'wait' | 'overlap' = 'wait', linger_ms = 5_000) => {
   const hand = newHand()
   const [client, clientEnd] = await socketPair()
   const [target, targetEnd] = await socketPair()
@@ -114,7 +114,7 @@ const open = async (reads: 'wait' | 'overlap' = 'wait') => {
   const session: Session = runSession({
     client: clientEnd,
     upstream: { stream: targetEnd, greeting: Buffer.alloc(0), parameters: new Map(), key: null },
-    state: newSessionState(new Map(), true),
+    state: newSessionState(new Map([['search_path', '"$user", public']]), true),
     recorder: hand.recorder,
     session: hand.session,
     decide: () => ({
@@ -130,6 +130,7 @@ const open = async (reads: 'wait' | 'overlap' = 'wait') => {
     message_bytes_max: 64 * 1024,
     text_bytes_max: 1024,
     idle_timeout_ms: 0,
+    linger_ms,
     now_ms: () => performance.now(),
     counted: () => undefined,
     onFault: (error) => {
@@ -201,7 +202,7 @@ describe('a command and its record', () => {
     expect(atTarget().includes('delete')).toBe(false)
   })
 
-  it('COPY data may go ahead of its record, its end may not', async () => {
+  it('COPY data and its end wait for their records', async () => {
     const { hand, client, target, atTarget } = await open()
     client.write(wire.query('copy t from stdin'))
     await eventually('recorded', () => hand.waiting() === 1)
@@ -209,8 +210,12 @@ describe('a command and its record', () => {
     await eventually('forwarded', () => atTarget().includes('copy t'))
     target.write(wire.message('G', Buffer.from([0, 0, 0])))
     client.write(wire.copyData('1\tone\n'))
-    await eventually('data is forwarded', () => atTarget().includes('one'))
+    await eventually('recorded', () => hand.waiting() === 1)
     expect(types(hand)).toContain('input.chunk')
+    await quiet()
+    expect(atTarget().includes('one')).toBe(false)
+    hand.commit()
+    await eventually('data is forwarded', () => atTarget().includes('one'))
     client.write(wire.copyDone())
     await eventually('the end waits', () => hand.waiting() > 0)
     await quiet()
@@ -336,8 +341,8 @@ describe('a session ends', () => {
     expect(atClient().includes('SELECT 1')).toBe(false)
   })
 
-  it('with the client, whose running command is recorded as aborted', async () => {
-    const { hand, client, session, atTarget } = await open()
+  it('a bounded time after the client, and what still runs is recorded as unknown', async () => {
+    const { hand, client, session, atTarget } = await open('wait', 50)
     client.write(wire.query('select pg_sleep(10)'))
     await eventually('recorded', () => hand.waiting() === 1)
     hand.commit()
@@ -346,8 +351,35 @@ describe('a session ends', () => {
     expect(await session.ended).toMatchObject({ reason: 'client_closed', commands: 1 })
     expect(hand.minted.at(-1)).toMatchObject({
       type: 'command.completed',
-      body: { status: 'aborted' },
+      body: { status: 'unknown' },
     })
+  })
+
+  it('without the client when what it asked for is over, with its true end', async () => {
+    const { hand, client, target, session, atTarget } = await open()
+    client.write(Buffer.concat([wire.query('delete from t'), wire.terminate()]))
+    await eventually('recorded', () => hand.waiting() === 1)
+    hand.commit()
+    await eventually('forwarded', () => atTarget().includes(wire.terminate()))
+    expect(session.open).toBe(true)
+    target.write(answer)
+    expect(await session.ended).toMatchObject({ reason: 'client_closed', commands: 1 })
+    expect(hand.minted.at(-1)).toMatchObject({ type: 'command.completed', body: { status: 'ok' } })
+  })
+
+  it('when it is killed, and only what was forwarded is unknown', async () => {
+    const { hand, client, session, atTarget } = await open()
+    client.write(wire.query('delete from t'))
+    await eventually('recorded', () => hand.waiting() === 1)
+    hand.commit()
+    await eventually('forwarded', () => atTarget().length > 0)
+    client.write(wire.query('delete from u'))
+    await eventually('recorded', () => hand.waiting() === 1)
+    session.terminate('drained', 'the drain time is over')
+    await session.ended
+    expect(
+      hand.minted.flatMap(({ type, body }) => (type === 'command.completed' ? body.status : [])),
+    ).toEqual(['unknown', 'aborted'])
   })
 
   it('with the target', async () => {

@@ -10,7 +10,7 @@ import { admit, type Admission, type AdmissionDeps, type Progress } from './admi
 import { authenticationOk, backendKeyData, readyForQuery } from './backend-writes.ts'
 import type { CancelKeys } from './cancel.ts'
 import { errorResponse } from './errors.ts'
-import { close_timeout_ms } from './limits.ts'
+import { close_timeout_ms, linger_ms } from './limits.ts'
 import { auditUnavailable, Refused, startRefused, targetRefused } from './refused.ts'
 import { runSession, type Session, type SessionSummary } from './session.ts'
 import { openSessionCancel } from './session-cancel.ts'
@@ -205,6 +205,7 @@ const runOpenSession = async (
     message_bytes_max: config.gateway.message_bytes_max,
     text_bytes_max: config.gateway.text_bytes_max,
     idle_timeout_ms: config.gateway.idle_timeout_ms,
+    linger_ms,
     now_ms,
     counted: deps.counted,
     onFault: (error) => logger.error({ err: error }, 'a session failed'),

@@ -17,8 +17,8 @@ const takesInput = (command: Command | null): command is Command =>
   command !== null && !command.refused && command.ended_ms === 0
 
 /**
- * CopyData belongs to the latest Query or Execute. It may be forwarded before its records are durable; CopyDone and CopyFail may not, and
- * without them nothing of it counts.
+ * CopyData belongs to the latest Query or Execute. Like everything else it is durable before it is forwarded: triggers, foreign tables
+ * and sequences act on its rows long before CopyDone.
  */
 export const openCopyInput = (recorder: SessionRecorder, chunk_bytes_max: number): CopyInput => {
   let buffer: Buffer | null = null
@@ -55,11 +55,11 @@ export const openCopyInput = (recorder: SessionRecorder, chunk_bytes_max: number
         owner = command
       }
       addItem(run, frame, null)
+      run.batch.recorded = true
+      run.batch.pure = false
       if (frame.type === frontend.copy_data) return
       flush()
       run.state.copyOpen = false
-      run.batch.recorded = true
-      run.batch.pure = false
     },
     flush,
   }

@@ -12,6 +12,8 @@ export const statements_max = 10_000
 export const portals_max = 1_000
 /** Largest response.chunk and input.chunk record, bytes of payload. */
 export const chunk_bytes_max = 64 * 1024
+/** How long what a client asked for may still run, and its end be awaited, once the client is gone, milliseconds. */
+export const linger_ms = 5_000
 /** How long a connection may take to close after its last message, milliseconds. */
 export const close_timeout_ms = 5_000
 /** Connections from one address that have not authenticated yet; more are closed. */

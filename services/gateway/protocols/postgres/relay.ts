@@ -166,13 +166,13 @@ export const openRelay = (options: RelayOptions): Relay => {
     while (inFlight.head()?.kind === 'copy_end') inFlight.shift()
   }
 
-  const drop = (entry: Entry): void => {
+  const drop = (entry: Entry, status: 'aborted' | 'unknown' = 'aborted'): void => {
     if (entry.change !== null) settle(entry.change, false)
     settleStatements(entry, 0, false)
     const { command } = entry
     if (command !== null && entry.kind !== 'sync') {
       command.due--
-      end(command, 'aborted')
+      end(command, status)
     }
   }
 
@@ -393,7 +393,8 @@ export const openRelay = (options: RelayOptions): Relay => {
       for (;;) {
         const entry = inFlight.shift()
         if (entry === null) break
-        drop(entry)
+        // What was forwarded may have run, or be running still.
+        drop(entry, (entry.command?.started_ms ?? 0) > 0 ? 'unknown' : 'aborted')
       }
       flushNote()
     },

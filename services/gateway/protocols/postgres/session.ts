@@ -3,7 +3,7 @@ import { CairnError } from '#lib/error.ts'
 import type { Recorder, SessionRecorder } from '../../recorder/port.ts'
 import { openGate } from './gate.ts'
 import { errorResponse, sqlstate, type NativeError } from './errors.ts'
-import { terminateMessage } from './frontend-writes.ts'
+import { flushMessage, terminateMessage } from './frontend-writes.ts'
 import type { Batch } from './batch.ts'
 import { openIntake } from './intake.ts'
 import * as limits from './limits.ts'
@@ -29,6 +29,8 @@ export type SessionOptions = {
   readonly text_bytes_max: number
   /** Ends a session without traffic; 0 never. */
   readonly idle_timeout_ms: number
+  /** How long what a client asked for may still run once the client is gone. */
+  readonly linger_ms: number
   /** Monotonic clock, milliseconds with fractions. */
   readonly now_ms: () => number
   /** Counts a command for the process's metrics. */
@@ -92,6 +94,10 @@ export const runSession = (options: SessionOptions): Session => {
   let over = false
   let draining = false
   let targetClosed = false
+  /** Set once the client is gone: why. What it asked for runs to its end, as it would without a gateway. */
+  let leaving: string | null = null
+  /** The target was told that nothing more comes. */
+  let farewell = false
   let commands = 0
   let refused = 0
   let client_bytes = 0
@@ -145,7 +151,8 @@ export const runSession = (options: SessionOptions): Session => {
     }
     if (native === null) client.end()
     else client.end(errorResponse(native))
-    upstream.end(terminateMessage)
+    if (farewell) upstream.end()
+    else upstream.end(terminateMessage)
     clientGate.release()
     upstreamGate.release()
     const timer = setTimeout(() => {
@@ -198,6 +205,34 @@ export const runSession = (options: SessionOptions): Session => {
       end('drained', 'the gateway shuts down', shutdown)
   }
 
+  /** Ends the session of a client that is gone when everything it asked for is answered; tells the target that no more comes. */
+  const finishLeave = (): void => {
+    if (leaving === null || over || queue.length > 0 || held.length > 0) return
+    if (intake.parked && !state.copyOpen) return
+    if (state.inFlight.length === 0) {
+      end('client_closed', leaving, null)
+      return
+    }
+    if (farewell) return
+    farewell = true
+    // The last message may be a part of CopyData: only the end of the stream ends that.
+    if (state.copyOpen) upstream.end(terminateMessage)
+    else {
+      if (state.unsynced) upstream.write(flushMessage)
+      upstream.write(terminateMessage)
+    }
+  }
+
+  const leave = (detail: string): void => {
+    if (over) return
+    if (!client.writable) upstreamGate.open('client')
+    if (leaving !== null) return
+    leaving = detail
+    const timer = setTimeout(() => end('client_closed', detail, null), options.linger_ms)
+    timer.unref()
+    finishLeave()
+  }
+
   const send = (batch: Batch): void => {
     const now = now_ms()
     for (const command of batch.commands) command.started_ms = now
@@ -207,7 +242,7 @@ export const runSession = (options: SessionOptions): Session => {
     for (const piece of pieces) room = upstream.write(piece)
     if (pieces.length > 1) upstream.uncork()
     if (!room) clientGate.close('target')
-    if (batch.terminated) end('client_closed', '', null)
+    if (batch.terminated) leave('')
   }
 
   const sendQueued = (): void => {
@@ -218,6 +253,7 @@ export const runSession = (options: SessionOptions): Session => {
       send(batch)
     }
     watchQueue()
+    finishLeave()
   }
 
   /** Marks a batch durable once its records are. Commits complete in the order they were asked for. */
@@ -262,11 +298,17 @@ export const runSession = (options: SessionOptions): Session => {
   }
 
   const writeClient = (pieces: readonly Buffer[]): void => {
+    if (!client.writable) return
     if (pieces.length > 1) client.cork()
     let room = true
     for (const piece of pieces) room = client.write(piece)
     if (pieces.length > 1) client.uncork()
     if (!room) upstreamGate.close('client')
+  }
+
+  const endWithTarget = (): void => {
+    if (leaving === null) end('target_closed', '', null)
+    else end('client_closed', leaving, null)
   }
 
   /** Gives the client what waited for durability. */
@@ -281,7 +323,8 @@ export const runSession = (options: SessionOptions): Session => {
     if (count > 0) held = held.slice(count)
     if (held_bytes <= limits.held_bytes_max) upstreamGate.open('held')
     if (held.length > 0) return
-    if (targetClosed) end('target_closed', '', null)
+    if (targetClosed) endWithTarget()
+    finishLeave()
     finishDrain()
   }
 
@@ -321,7 +364,7 @@ export const runSession = (options: SessionOptions): Session => {
   }
 
   const onClientData = (chunk: Buffer): void => {
-    if (over) return
+    if (over || leaving !== null) return
     client_bytes += chunk.length
     intake.push(chunk)
     if (!recorder.available) {
@@ -354,12 +397,13 @@ export const runSession = (options: SessionOptions): Session => {
         })
       else if (state.inFlight.length === 0) takeInput()
     } else watchQueue()
+    finishLeave()
     if (relayed.ready) finishDrain()
   }
 
   const onTargetClosed = (): void => {
     targetClosed = true
-    if (held.length === 0) end('target_closed', '', null)
+    if (held.length === 0) endWithTarget()
   }
 
   /** No error of one session may reach another: it ends this one. */
@@ -380,9 +424,9 @@ export const runSession = (options: SessionOptions): Session => {
 
   client.on('data', guarded(onClientData))
   client.on('drain', () => upstreamGate.open('client'))
-  client.on('error', (error) => end('client_closed', error.name, null))
-  client.on('end', () => end('client_closed', '', null))
-  client.on('close', () => end('client_closed', '', null))
+  client.on('error', (error) => leave(error.name))
+  client.on('end', () => leave(''))
+  client.on('close', () => leave(''))
   upstream.on('data', guarded(onTargetData))
   upstream.on('drain', () => clientGate.open('target'))
   upstream.on('error', () => undefined)
