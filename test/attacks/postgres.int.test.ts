@@ -116,6 +116,32 @@ describe('identity and secrets', () => {
     }
   })
 
+  it('a token in the wrong field is not on disk either', async () => {
+    const token = await gateway.token()
+    const fields: Record<string, string>[] = [
+      { database: token },
+      { user: token.slice(0, 60) },
+      { database: `main/${token.slice(0, 200)}`, application_name: token },
+      { application_name: token },
+    ]
+    for (const field of fields) {
+      const client = await openSecure(gateway.port)
+      const parameters = { user: 'admin', database: 'main', ...field }
+      await login(client, parameters, token).catch(() => undefined)
+      client.send(wire.terminate())
+      await client.closed()
+    }
+    const shown = await gateway.until((records) => {
+      const found = ofType(records, 'session.started').filter(
+        ({ context }) => context.peer?.client_software === '[redacted]',
+      )
+      return found.length > 0 ? found : undefined
+    })
+    expect(shown[0]?.parameters).toMatchObject({ application_name: '[redacted]' })
+    for (const record of await gateway.records())
+      expect(JSON.stringify(record)).not.toContain(token.slice(0, 30))
+  })
+
   it('names with line ends and control characters stay inside of their fields', async () => {
     const evil = 'x\r\n{"event":"forged"}\u001b[2J'
     await using client = await openSecure(gateway.port)
@@ -292,6 +318,22 @@ describe('hiding what runs', () => {
     expect(fieldsOf(answers[0]!)).toMatchObject({ S: 'FATAL', C: '08P01' })
     expect(ofType(await recordsOf(name), 'session.ended')[0]?.reason).toBe('protocol_error')
     expect(await heard(name)).toEqual([])
+    const records = await recordsOf(name)
+    expect(ofType(records, 'command.received')).toMatchObject([
+      { kind: 'query', verb: 'unknown', parse_error: 'malformed Query of 27 bytes' },
+    ])
+    expect(ofType(records, 'command.received')[0]?.text).toContain('drop table x')
+    expect(ofType(records, 'command.refused')).toMatchObject([{ reason: 'malformed' }])
+  })
+
+  it('a malformed Bind is recorded before it ends the session', async () => {
+    const { client, name } = await openSession()
+    client.send(wire.message('B', Buffer.from('no end')))
+    await client.closed()
+    const records = await recordsOf(name)
+    expect(ofType(records, 'command.received')).toMatchObject([
+      { kind: 'bind', native: ['Bind'], parse_error: 'malformed Bind of 11 bytes' },
+    ])
   })
 })
 

@@ -39,6 +39,8 @@ export type Progress = {
   target: Target | null
   requested_target: string
   requested_role: string
+  /** What the client showed as its password, to keep it out of the record. */
+  shown_password: string
 }
 
 export type AdmissionDeps = {
@@ -107,6 +109,7 @@ export const admit = async (
   const { target: name, role } = request
   const token = await readPassword(start.stream, start.reader)
   if (token === null) throw new Refused('password_invalid', 'no password message', tokenRefused)
+  progress.shown_password = token
   const { address, port } = progress.peer
   const proven = await deps.authenticator.authenticate(token, {
     target: name,

@@ -14,6 +14,7 @@ import { close_timeout_ms, linger_ms } from './limits.ts'
 import { auditUnavailable, Refused, startRefused, targetRefused } from './refused.ts'
 import { runSession, type Session, type SessionSummary } from './session.ts'
 import { openSessionCancel } from './session-cancel.ts'
+import { hideTokens } from './shown-tokens.ts'
 import { startClient, type ClientStart, type ClientStream } from './startup.ts'
 import { newSessionState } from './state.ts'
 import type { StatementReader } from './statement.ts'
@@ -50,19 +51,39 @@ type Connection = {
   readonly admitted: () => void
 }
 
-const contextOf = ({ deps, progress }: Connection): Context =>
-  sessionContext({
+/** A string that came from the client, without tokens. */
+const shown = ({ progress }: Connection, text: string): string =>
+  hideTokens(text, progress.shown_password)
+
+const contextOf = (connection: Connection): Context => {
+  const { deps, progress } = connection
+  const { peer, target } = progress
+  return sessionContext({
     deployment: deps.config.deployment,
     gateway: deps.gateway_name,
     identity: progress.identity,
-    peer: progress.peer,
-    target: progress.target,
+    peer: { ...peer, client_software: shown(connection, peer.client_software) },
+    target:
+      target === null
+        ? null
+        : {
+            ...target,
+            database: shown(connection, target.database),
+            role: shown(connection, target.role),
+          },
   })
+}
 
 /** Startup parameters for the record: custom settings may hold anything, so only their names are kept. */
-const recordedSettings = (settings: ReadonlyMap<string, string>): Record<string, string> =>
+const recordedSettings = (
+  connection: Connection,
+  settings: ReadonlyMap<string, string>,
+): Record<string, string> =>
   Object.fromEntries(
-    [...settings].map(([name, value]) => [name, name.includes('.') ? '' : value.toWellFormed()]),
+    [...settings].map(([name, value]) => [
+      shown(connection, name),
+      name.includes('.') ? '' : shown(connection, value.toWellFormed()),
+    ]),
   )
 
 /** A session whose records have begun. */
@@ -103,7 +124,7 @@ const recordStart = (
 ): SessionRecorder => {
   const session = connection.deps.recorder.openSession(contextOf(connection), {
     protocol_version: `3.${start.minor}`,
-    parameters: recordedSettings(request.settings),
+    parameters: recordedSettings(connection, request.settings),
     decision: 'allow',
     rules: decision.rules,
     policy_digest: decision.policy_digest,
@@ -251,9 +272,9 @@ const recordRefusal = (
   try {
     deps.recorder.append('session.refused', contextOf(connection), {
       reason: refusal.reason,
-      detail: refusal.detail.toWellFormed(),
-      requested_target: progress.requested_target.slice(0, 256),
-      requested_role: progress.requested_role.slice(0, 256),
+      detail: shown(connection, refusal.detail.toWellFormed()),
+      requested_target: shown(connection, progress.requested_target).slice(0, 256),
+      requested_role: shown(connection, progress.requested_role).slice(0, 256),
       rules: refusal.rules,
     })
     // Nobody waits for it: the refusal stands whether or not it can be recorded.
@@ -348,6 +369,7 @@ const newProgress = (socket: Socket): Progress => ({
   target: null,
   requested_target: '',
   requested_role: '',
+  shown_password: '',
 })
 
 /**

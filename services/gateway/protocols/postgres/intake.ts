@@ -3,6 +3,7 @@ import { openCopyInput, type CopyInput } from './copy-input.ts'
 import { emit } from './emit.ts'
 import { isFrameError, openFrontendFramer, type Frame, type FrameError } from './frontend-frames.ts'
 import { messageNames, readOnlyString } from './frontend-messages.ts'
+import { recordMalformed } from './malformed.ts'
 import { flushMessage } from './frontend-writes.ts'
 import { recordLoose } from './loose.ts'
 import { takeBind, takeClose, takeDescribe, takeExecute, takeParse } from './take-extended.ts'
@@ -113,7 +114,10 @@ export const openIntake = (options: IntakeOptions): Intake => {
       if (isFrameError(frame)) return frame
       const taken = take(run, copy, frame)
       if (taken === 'taken') continue
-      if (taken !== 'wait') return taken
+      if (taken !== 'wait') {
+        recordMalformed(run, frame, taken)
+        return taken
+      }
       parked = frame
       return null
     }
