@@ -15,6 +15,28 @@ export type Redacted = {
   readonly error: string
   /** How many literals or parts of them were replaced. */
   readonly count: number
+  /** What was replaced, decoded: for the answers, which may repeat it. Bounded; stays in memory. */
+  readonly secrets: readonly string[]
+  /** The values bound to the text's parameters are secrets. */
+  readonly secret_parameters: boolean
+}
+
+/** What was replaced so far. */
+type Found = { readonly secrets: Set<string>; chars: number }
+
+const newFound = (): Found => ({ secrets: new Set(), chars: 0 })
+
+/** Shorter ones would be found everywhere. */
+const secret_bytes_min = 4
+const secrets_max = 64
+const secret_chars_max = 65_536
+
+const keep = (found: Found, secret: string): void => {
+  if (found.secrets.size >= secrets_max || Buffer.byteLength(secret) < secret_bytes_min) return
+  const kept = secret.slice(0, secret_chars_max - found.chars)
+  if (kept.length < secret_bytes_min || /^\*+$/.test(kept)) return
+  if (!found.secrets.has(kept)) found.chars += kept.length
+  found.secrets.add(kept)
 }
 
 type Range = { readonly start: number; readonly end: number; readonly by: string }
@@ -25,8 +47,21 @@ const literal = `'${stars}'`
 const depth_max = 4
 
 /** Whether anything could be secret at all: most texts end here. */
-const suspicious = /passw|passphrase|pwd|:\/\/|secret/i
-const secret_word = /^"?(?:ssl|key|new|old)?_?(?:password|passwd|passphrase|pwd)"?$/i
+const suspicious =
+  /pass|pwd|:\/\/|secret|token|credential|api_?key|private_?key|(?:alter|create)\s+(?:role|user|group)/i
+const secret_word =
+  /^"?(?:\w+_|ssl|key|new|old)?(?:password|passwd|passphrase|pwd|passcode|secret|secret_access_key|secret_key|token|api_?key|private_?key|credentials?)"?$/i
+const setting_of_secret =
+  /^"?(?:\w+\.)+"?(?:\w+_)?(?:password|passwd|passphrase|pwd|passcode|secret|secret_access_key|secret_key|token|api_?key|private_?key|credentials?)"?$/i
+/** Dynamic SQL in a body that has to do with roles: any of its strings may be a part of a password, or of the word. */
+const dynamic = /\bexecute\b/i
+const about_roles = /pass|(?:alter|create)\s+(?:role|user|group)/i
+/** Strings of SQL's own words say no secret. */
+const only_keywords =
+  /^\s*(?:(?:alter|create|drop|role|user|group|with|encrypted|login|nologin|superuser|nosuperuser|createdb|createrole|password|valid|until)\b\s*){2,}$/i
+/** Definitions that carry secrets: texts with them that cannot be parsed lose every string. */
+const defined = /^(?:role|user|group|subscription|server)$/i
+const defines = /^(?:alter|create)$/i
 /** What may stand between the word and its value. */
 const between = /^(?:=|:|>|to|is)$/i
 /** `key=value` of a connection string, and user:password@ of an address. */
@@ -36,30 +71,80 @@ const address_password = /(\w:\/\/[^\s/?#@:'"]*:)([^\s@'"]+)(?=@)/g
 /** A format string that puts a later argument after PASSWORD. */
 const formatted = /passw(?:or)?d\s+%(?:\d+\$)?[sL]/i
 
-const redactConnection = (text: string): string =>
-  text.replace(connection_value, `$1${stars}`).replace(address_password, `$1${stars}`)
+const redactConnection = (text: string, found: Found): string => {
+  const replace = (_: string, before: string, value: string): string => {
+    keep(found, value.startsWith("'") ? value.replace(/^'|'$/g, '') : value)
+    return before + stars
+  }
+  return text.replace(connection_value, replace).replace(address_password, replace)
+}
+
+const escape = /\\(?:x([0-9a-f]{1,2})|u([0-9a-f]{4})|U([0-9a-f]{8})|([0-7]{1,3})|([^]))/gi
+const named_escapes: Readonly<Record<string, string>> = {
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+}
+
+const codePoint = (code: number): string => (code <= 0x10ffff ? String.fromCodePoint(code) : '')
+
+/** Content of a string as the server reads it. */
+const decoded = (text: string, { start, content, quoting }: Lexeme): string => {
+  const inner = text.slice(content[0], content[1])
+  if (quoting === 'dollar') return inner
+  const plain = inner.replaceAll("''", "'")
+  if (quoting === 'backslash')
+    return plain.replace(escape, (_, hex, short, long, octal, other) =>
+      other !== undefined
+        ? (named_escapes[String(other)] ?? String(other))
+        : codePoint(
+            octal === undefined ? parseInt(hex ?? short ?? long, 16) : parseInt(octal, 8) & 0xff,
+          ),
+    )
+  if (!/^u&/i.test(text.slice(start, start + 2))) return plain
+  return plain.replace(/\\(?:\+([0-9a-f]{6})|([0-9a-f]{4}))/gi, (_, long, short) =>
+    codePoint(parseInt(long ?? short, 16)),
+  )
+}
+
+/** Keeps a string: as it stands, which an error may quote, and as the server reads it. */
+const keepString = (found: Found, text: string, at: Lexeme): void => {
+  keep(found, decoded(text, at))
+  keep(found, text.slice(at.content[0], at.content[1]))
+}
 
 /** Content of a string or a comment: looked at as SQL of its own and as a connection string. Undefined: nothing in it. */
-const redactInner = (inner: string, loose: boolean, depth: number): string | undefined => {
+const redactInner = (
+  inner: string,
+  loose: boolean,
+  depth: number,
+  found: Found,
+): string | undefined => {
   if (!suspicious.test(inner)) return undefined
-  if (depth >= depth_max) return stars
-  const outer = redactConnection(inner)
-  const redacted = apply(outer, rangesOf(outer, loose, depth + 1))
+  if (depth >= depth_max) {
+    keep(found, inner)
+    return stars
+  }
+  const outer = redactConnection(inner, found)
+  const redacted = apply(outer, rangesOf(outer, loose, depth + 1, found))
   return redacted === inner ? undefined : redacted
 }
 
-const redactString = (text: string, at: Lexeme, depth: number): Range | undefined => {
+const redactString = (text: string, at: Lexeme, depth: number, found: Found): Range | undefined => {
   const [from, to] = at.content
   const content = text.slice(from, to)
   if (at.quoting === 'backslash') {
     // Escapes can hide anything: a string that says password goes as a whole.
     if (!suspicious.test(content) && !content.includes('\\')) return undefined
-    const plain = redactInner(content, false, depth)
+    const plain = redactInner(decoded(text, at), false, depth, found)
     if (plain === undefined && !/passw/i.test(content)) return undefined
+    keepString(found, text, at)
     return { start: at.start, end: at.end, by: literal }
   }
   const inner = at.quoting === 'doubled' ? content.replaceAll("''", "'") : content
-  const redacted = redactInner(inner, false, depth)
+  const redacted = redactInner(inner, false, depth, found)
   if (redacted === undefined) return undefined
   const by = at.quoting === 'doubled' ? redacted.replaceAll("'", "''") : redacted
   return { start: from, end: to, by }
@@ -68,34 +153,58 @@ const redactString = (text: string, at: Lexeme, depth: number): Range | undefine
 /**
  * @param loose the text cannot be parsed: whatever follows PASSWORD goes, quoted or not
  */
-const rangesOf = (text: string, loose: boolean, depth: number): readonly Range[] => {
+const rangesOf = (text: string, loose: boolean, depth: number, found: Found): readonly Range[] => {
   const ranges: Range[] = []
   let armed = false
   let all = false
+  let setting: 'function' | 'name' | undefined
+  let before = ''
+  // A body is one string of the text that holds it: depth 0 is the text itself.
+  const body = depth > 0 && dynamic.test(text) && about_roles.test(text)
   for (const at of lexemes(text)) {
     const { start, end, kind } = at
     if (kind === 'comment') {
       const [from, to] = at.content
       // Comments are no one's grammar: whatever follows the word goes, and all of one between the word and its value.
-      const by = armed ? stars : redactInner(text.slice(from, to), true, depth)
+      const by = armed ? stars : redactInner(text.slice(from, to), true, depth, found)
       if (by !== undefined) ranges.push({ start: from, end: to, by })
       continue
     }
     const word = text.slice(start, end)
+    if (kind === 'word') {
+      if (/^set_config$/i.test(word)) setting = 'function'
+      if (loose && defines.test(before) && defined.test(word)) all = true
+      before = word
+    }
     if (kind === 'string') {
-      if (armed || all) ranges.push({ start, end, by: literal })
-      else {
-        const range = redactString(text, at, depth)
+      if (armed || all) {
+        keepString(found, text, at)
+        ranges.push({ start, end, by: literal })
+      } else {
+        const range = redactString(text, at, depth, found)
         if (range) ranges.push(range)
+        else if (body && !only_keywords.test(text.slice(...at.content))) {
+          keepString(found, text, at)
+          ranges.push({ start, end, by: literal })
+        }
       }
+      if (setting === 'function')
+        setting = setting_of_secret.test(decoded(text, at)) ? 'name' : undefined
       // Strings in a row are one: `armed` stays.
       all ||= formatted.test(word)
+    } else if (setting === 'name' && word === ',') {
+      armed = true
+      setting = undefined
     } else if (word === ';') {
+      before = ''
       armed = false
       all = false
     } else if ((kind === 'word' || kind === 'quoted_name') && secret_word.test(word)) armed = true
     else if (armed && !between.test(word)) {
-      if (loose) ranges.push({ start, end, by: stars })
+      if (loose) {
+        keep(found, word.replaceAll('"', ''))
+        ranges.push({ start, end, by: stars })
+      }
       armed = false
     }
   }
@@ -112,10 +221,14 @@ const apply = (text: string, ranges: readonly Range[]): string => {
   return result + text.slice(kept)
 }
 
-const everyString = (text: string): readonly Range[] =>
+const everyString = (text: string, found: Found): readonly Range[] =>
   lexemes(text)
     .filter(({ kind }) => kind === 'string' || kind === 'comment')
-    .map(({ start, end, kind }) => ({ start, end, by: kind === 'string' ? literal : '/* */' }))
+    .map((at) => {
+      const { start, end, kind } = at
+      if (kind === 'string') keepString(found, text, at)
+      return { start, end, by: kind === 'string' ? literal : '/* */' }
+    })
 
 /** Statements move by what the ranges before them have grown or shrunk. Bytes. */
 const moved = (
@@ -142,23 +255,56 @@ const moved = (
 }
 
 /** Redacts a text that stands alone: a program of COPY, a connection string. */
-export const redactContent = (text: string): string => redactInner(text, true, 0) ?? text
+export const redactContent = (text: string): string =>
+  redactInner(text, true, 0, newFound()) ?? text
+
+const none: readonly never[] = []
+
+/** A parameter that stands where a secret does: after the word (not in another clause), or in a function's connection string. */
+const parameter_after_word =
+  /(?:passw|passphrase|passcode|pwd|secret|token|credential|api_?key|private_?key)(?:(?!\b(?:from|where)\b)[^;]){0,200}?\$\d/i
+const parameter_of_connection = /dblink\w*"?\s*\([^;]*?\$\d/i
+
+const parameters_are_secret = (text: string): boolean =>
+  parameter_after_word.test(text) ||
+  parameter_of_connection.test(text) ||
+  (/\$\d/.test(text) && formatted.test(text))
 
 const quoted_part = / at or near "[^]*"$/
+
+/** Redacts a bound value that is a connection string or SQL with a secret. Null: nothing in it. */
+export const redactValue = (
+  value: string,
+): { readonly text: string; readonly secrets: readonly string[] } | null => {
+  if (!suspicious.test(value)) return null
+  const found = newFound()
+  const text = redactInner(value, false, 0, found)
+  return text === undefined ? null : { text, secrets: [...found.secrets] }
+}
+
+/** Whether a value is a setting's name like `my.password`. */
+export const namesSecret = (value: string): boolean =>
+  value.length <= 128 && suspicious.test(value) && setting_of_secret.test(value)
 
 /** Redacts a text for its record. Nothing to do costs a fraction of a microsecond. */
 export const redactSecrets = (text: string, analysis: SqlAnalysis): Redacted => {
   const statements = analysis.ok ? analysis.statements : []
   const error = analysis.ok ? '' : analysis.error
   const known = analysis.ok ? analysis.secrets : 0
-  if (known === 0 && !suspicious.test(text)) return { text, statements, error, count: 0 }
-  let ranges = rangesOf(text, !analysis.ok, 0)
-  if (ranges.length < known) ranges = everyString(text)
-  if (ranges.length === 0) return { text, statements, error, count: 0 }
+  if (known === 0 && analysis.ok && !suspicious.test(text))
+    return { text, statements, error, count: 0, secrets: none, secret_parameters: false }
+  const found = newFound()
+  const secret_parameters = parameters_are_secret(text)
+  let ranges = rangesOf(text, !analysis.ok, 0, found)
+  if (ranges.length < known) ranges = everyString(text, found)
+  if (ranges.length === 0)
+    return { text, statements, error, count: 0, secrets: none, secret_parameters }
   return {
     text: apply(text, ranges),
     statements: moved(text, statements, ranges),
     error: error.replace(quoted_part, ` at or near "${stars}"`),
     count: ranges.length,
+    secrets: [...found.secrets],
+    secret_parameters,
   }
 }

@@ -1,4 +1,5 @@
 import type { CommandCompleted, CommandReceived } from '#core/events/types.ts'
+import { secretBytes, type SecretBytes } from './secret-bytes.ts'
 import type { StatementText } from './statement.ts'
 
 /** A command between its command.received and its command.completed record. */
@@ -9,6 +10,8 @@ export type Command = {
   readonly statement: StatementText | null
   /** Set when it was refused: nothing of it reaches the target. */
   readonly refused: boolean
+  /** What must not be recorded of its answers; null for nearly every command. */
+  readonly secrets: SecretBytes | null
   /** Answers that are still due. */
   due: number
   /** When it was forwarded, milliseconds of the monotonic clock. */
@@ -34,11 +37,13 @@ export const newCommand = (
   kind: Command['kind'],
   statement: StatementText | null,
   refused: boolean,
+  secrets: readonly string[],
 ): Command => ({
   id,
   kind,
   statement,
   refused,
+  secrets: secretBytes(secrets),
   due: 0,
   started_ms: 0,
   ended_ms: 0,

@@ -51,6 +51,7 @@ export const recordBind = (
       kind: 'bind',
       statement: portal.prepared.statement,
       parameters: portal.parameters,
+      secrets: portal.secrets,
       native: nativeNames(members),
       statement_name: portal.prepared.name,
       portal_name: portal.name,

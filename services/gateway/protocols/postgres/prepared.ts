@@ -17,4 +17,6 @@ export type Portal = {
   readonly name: string
   readonly prepared: Prepared
   readonly parameters: readonly RecordedParameter[]
+  /** Secrets among the parameters: never recorded. */
+  readonly secrets: readonly string[]
 }

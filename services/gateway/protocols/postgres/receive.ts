@@ -26,6 +26,8 @@ export type ReceivedCommand = CommandFacts & {
   readonly statement_name: string
   readonly portal_name: string
   readonly row_limit: number
+  /** Secrets among the bound values. */
+  readonly secrets?: readonly string[]
   /** The gateway itself cannot let it through, whatever the policy says. */
   readonly refusal: Refusal | null
 }
@@ -113,7 +115,15 @@ export const openReceiver = (options: {
         message: refusal.native.message,
       })
     return {
-      command: newCommand(id, kind, statement, refusal !== null),
+      command: newCommand(
+        id,
+        kind,
+        statement,
+        refusal !== null,
+        received.secrets === undefined || received.secrets.length === 0
+          ? statement.secrets
+          : [...statement.secrets, ...received.secrets],
+      ),
       refusal: refusal?.native ?? null,
     }
   }

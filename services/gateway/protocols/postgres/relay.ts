@@ -4,6 +4,7 @@ import { addTag, completion, type Command } from './command.ts'
 import { clientEncoding } from './encoding.ts'
 import { errorResponse, readErrorFields } from './errors.ts'
 import { settle, type Entry } from './in-flight.ts'
+import { maskText, openSecretMask } from './secret-bytes.ts'
 import { encodingIsSafe } from './startup-parameters.ts'
 import type { SessionState } from './state.ts'
 import { backend, header_bytes } from './wire.ts'
@@ -67,6 +68,8 @@ export const openRelay = (options: RelayOptions): Relay => {
   let noteEnd = 0
   let noteOwner: Command | null = null
   let noteCopy = false
+  let noteSecrets = 0
+  const secretMask = openSecretMask()
   /** Commands that ended and whose last bytes may not be recorded yet. */
   let over: Command[] = []
   /** Bytes outside any command, so far. */
@@ -93,7 +96,7 @@ export const openRelay = (options: RelayOptions): Relay => {
         format: 'pg3',
         offset: command?.response_bytes ?? asynchronous_bytes,
         bytes: at === 0 && end === buffer.length ? buffer : buffer.subarray(at, end),
-        masked: no_masks,
+        masked: noteSecrets === 0 ? no_masks : [{ rule: 'secret', count: noteSecrets }],
       })
       if (command === null) asynchronous_bytes += end - at
       else command.response_bytes += end - at
@@ -130,6 +133,7 @@ export const openRelay = (options: RelayOptions): Relay => {
     noteEnd = end
     noteOwner = command
     noteCopy = copy
+    noteSecrets = 0
   }
 
   const flushRun = (): void => {
@@ -206,7 +210,8 @@ export const openRelay = (options: RelayOptions): Relay => {
       command.copying = false
       command.status = fields.code === '57014' ? 'cancelled' : 'error'
       command.error_code = fields.code
-      command.error_message = fields.message
+      command.error_message =
+        command.secrets === null ? fields.message : maskText(fields.message, command.secrets)
     }
     const isFatal = fatal.has(fields.severity)
     if (head === null || isFatal) return null
@@ -359,7 +364,13 @@ export const openRelay = (options: RelayOptions): Relay => {
     const replacement = piece.first ? meet(piece) : null
     if (fault !== null) return
     if (replacement === null) {
-      note(piece.buffer, piece.start, piece.end, owner)
+      const secrets = owner?.secrets ?? null
+      const masked = secrets === null ? null : secretMask.mask(secrets, piece)
+      if (masked === null) note(piece.buffer, piece.start, piece.end, owner)
+      else {
+        note(masked.bytes, 0, masked.bytes.length, owner)
+        noteSecrets = masked.count
+      }
       pass(piece)
     } else {
       flushRun()

@@ -33,6 +33,10 @@ export type StatementText = {
   readonly fingerprint: string
   readonly statements: CommandReceived['statements']
   readonly parse_error: string
+  /** What was replaced in the text, for the command's answers: never recorded. */
+  readonly secrets: readonly string[]
+  /** The values bound to its parameters are secrets. */
+  readonly secret_parameters: boolean
   readonly pure_read: boolean
   /** What the policy looks at. */
   readonly analysis: SqlAnalysis
@@ -78,6 +82,8 @@ export const unknownStatement = (why: string): StatementText => ({
   fingerprint: '',
   statements: [],
   parse_error: why,
+  secrets: [],
+  secret_parameters: false,
   pure_read: false,
   analysis: no_analysis,
   names: null,
@@ -192,6 +198,8 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
   const recorded = (redacted: Redacted, bytes: Buffer) => ({
     text: cutText(redacted.text, text_bytes_max).toWellFormed(),
     text_bytes: bytes.length,
+    secrets: redacted.secrets,
+    secret_parameters: redacted.secret_parameters,
     // The hash of a text with a password in it would let the password be guessed: then it is the redacted text's.
     text_sha256: sha256(redacted.count === 0 ? bytes : Buffer.from(redacted.text, 'utf8')),
   })

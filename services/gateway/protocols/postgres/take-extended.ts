@@ -72,15 +72,16 @@ export const takeBind = (run: Run, frame: Frame): Taken => {
         statement: unknownStatement('prepared statement does not exist'),
         oids: [],
       }
-  const parameters = readParameters(
+  const { parameters, secrets } = readParameters(
     frame.buffer,
     message.parameters,
     prepared.oids,
     state.encoding.read,
     options.parameters_bytes_max,
+    prepared.statement.secret_parameters,
   )
   const name = message.portal
-  const portal: Portal = { name, prepared, parameters }
+  const portal: Portal = { name, prepared, parameters, secrets }
   const table = state.portals
   const full = name !== '' && table.size >= options.portals_max
   const change: PendingChange = { table, change: table.change(name, portal, state.segment) }
@@ -127,6 +128,7 @@ export const takeExecute = (run: Run, frame: Frame): Taken => {
       kind: 'execute',
       statement: resolved.statement,
       parameters: portal?.parameters ?? no_parameters,
+      secrets: portal?.secrets ?? no_parameters,
       native: nativeNames(members),
       statement_name: resolved.name === '' ? (portal?.prepared.name ?? '') : resolved.name,
       portal_name: message.portal,
