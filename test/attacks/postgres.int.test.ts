@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { startTestGateway, type RecordedEvent, type TestGateway } from '../support/gateway.ts'
@@ -40,16 +41,17 @@ let sessions = 0
 
 const openSession = async (
   more: Readonly<Record<string, string>> = {},
+  at: TestGateway = gateway,
 ): Promise<{ client: WireClient; name: string }> => {
   const name = `attack-${++sessions}`
-  const client = await openSecure(gateway.port)
+  const client = await openSecure(at.port)
   const parameters = { user: 'admin', database: 'main', application_name: name, ...more }
-  await login(client, parameters, await gateway.token())
+  await login(client, parameters, await at.token())
   return { client, name }
 }
 
-const recordsOf = (name: string): Promise<RecordedEvent[]> =>
-  gateway.until((records) => {
+const recordsOf = (name: string, at: TestGateway = gateway): Promise<RecordedEvent[]> =>
+  at.until((records) => {
     const started = records.find(
       (record) =>
         record.type === 'session.started' && record.context.peer?.client_software === name,
@@ -436,6 +438,109 @@ describe('going away', () => {
     other.client.send(wire.query(`select count(*) from ${table}`))
     expect((await other.client.ready()).some(({ type }) => type === 'E')).toBe(false)
     await goodbye(other.client, other.name)
+  })
+})
+
+/** A trigger that gives the name `s` another meaning. */
+const swapping = async (at: TestGateway, schema: string, replacement: string): Promise<void> => {
+  const { client } = await openSession({}, at)
+  client.send(
+    wire.query(`
+      create schema ${schema};
+      create table ${schema}.victims as select 1 as a;
+      create table ${schema}.bait (a int);
+      create function ${schema}.swap() returns trigger language plpgsql as $$ begin
+        if exists (select from pg_prepared_statements where name = 's') then execute 'deallocate s'; end if;
+        execute 'prepare s as ${replacement}'; return new; end $$;
+      create trigger swap before insert on ${schema}.bait for each row execute function ${schema}.swap()`),
+  )
+  expect((await client.ready()).filter(({ type }) => type === 'E')).toEqual([])
+  client.send(wire.terminate())
+  await client.closed()
+}
+
+describe('a prepared statement that code in the database replaces', () => {
+  it.each([
+    ['Bind', 'select 1', 'delete from swap_bind.victims', 'DELETE 1'],
+    ['EXECUTE', 'select 1', 'delete from swap_execute.victims', 'DELETE 1'],
+    ['a write', 'delete from swap_write.victims', 'select 1 as a', 'SELECT 1'],
+  ])(
+    'is seen by its tag (%s): recorded as it was, the session ends',
+    async (how, told, put, tag) => {
+      const schema = put.match(/swap_\w+/)?.[0] ?? 'swap_write'
+      await swapping(gateway, schema, put)
+      const { client, name } = await openSession()
+      client.send(wire.parse(told, 's'), wire.sync())
+      await client.ready()
+      client.send(wire.query(`insert into ${schema}.bait values (1)`))
+      await client.ready()
+      if (how === 'EXECUTE') client.send(wire.query('execute s'))
+      else client.send(wire.bind([], 's'), wire.execute(), wire.sync())
+      const fatal = (await client.closed()).find(({ type }) => type === 'E')
+      expect(fieldsOf(fatal!)).toMatchObject({ S: 'FATAL', C: '08P01' })
+      const records = await recordsOf(name)
+      expect(ofType(records, 'command.completed').at(-1)).toMatchObject({ tag, status: 'ok' })
+      const [ended] = ofType(records, 'session.ended')
+      expect(ended).toMatchObject({ reason: 'protocol_error' })
+      expect(ended?.detail).toContain('replaced behind the gateway')
+    },
+  )
+})
+
+describe('reads: overlap', () => {
+  it('lets nothing run ahead of its record that a trigger put in the place of a read', async () => {
+    await using own = await startTestGateway({
+      targets: { main: postgres },
+      config: {
+        gateway: { reads: 'overlap', durability: 'broker', journal: { durable_timeout_ms: 1000 } },
+      },
+    })
+    await swapping(own, 'ahead', 'delete from ahead.victims')
+    const { client, name } = await openSession({}, own)
+    client.send(wire.parse('select 1', 's'), wire.sync())
+    await client.ready()
+    client.send(wire.query('insert into ahead.bait values (1)'))
+    await client.ready()
+    const log = new DatabaseSync(join(own.data_dir, 'log', 'cairn.sqlite'))
+    log.exec('begin immediate')
+    client.send(wire.bind([], 's'), wire.execute(), wire.sync())
+    const answers = await client.closed()
+    log.exec('rollback')
+    log.close()
+    expect(answers.map(({ type }) => type)).toEqual(['E'])
+    expect(fieldsOf(answers[0]!)['M']).toContain('was not run')
+    expect((await heard(name)).filter((text) => text.includes('victims'))).toEqual([])
+    const [, , use] = ofType(await recordsOf(name, own), 'command.received')
+    expect(use).toMatchObject({ kind: 'execute', pure_read: false })
+  })
+
+  it('runs no function of somebody’s own ahead of its record by the search path of the role', async () => {
+    await using own = await startTestGateway({
+      targets: { main: postgres },
+      config: {
+        gateway: { reads: 'overlap', durability: 'broker', journal: { durable_timeout_ms: 1000 } },
+      },
+    })
+    const setup = await openSession({}, own)
+    const run = async (text: string): Promise<void> => {
+      setup.client.send(wire.query(text))
+      expect((await setup.client.ready()).filter(({ type }) => type === 'E')).toEqual([])
+    }
+    await run(`create schema evil;
+      create function evil.lower(text) returns text language sql as $$ select 'evil' $$`)
+    await run('alter role current_user set search_path = evil, pg_catalog, public')
+    const { client, name } = await openSession({}, own)
+    await run('alter role current_user reset search_path')
+    const log = new DatabaseSync(join(own.data_dir, 'log', 'cairn.sqlite'))
+    log.exec('begin immediate')
+    client.send(wire.query("select lower('SIDE EFFECT')"))
+    const answers = await client.closed()
+    log.exec('rollback')
+    log.close()
+    expect(fieldsOf(answers.at(-1)!)['M']).toContain('was not run')
+    expect(await heard(name)).toEqual([])
+    setup.client.send(wire.terminate())
+    await setup.client.closed()
   })
 })
 

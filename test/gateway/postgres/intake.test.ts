@@ -26,7 +26,7 @@ const openClientHalf = () => {
     append: <T extends EventType>(type: T, body: EventBodies[T]): number =>
       minted.push({ type, body }) - 1,
   }
-  const state = newSessionState(new Map(), true)
+  const state = newSessionState(new Map([['search_path', '"$user", public']]), true)
   const intake = openIntake({
     state,
     recorder,

@@ -106,7 +106,14 @@ afterEach(() => {
   for (const socket of opened.splice(0)) socket.destroy()
 })
 
-const open = async (reads: 'wait' | 'overlap' = 'wait', linger_ms = 5_000) => {
+/** What a server reports at the start, from PostgreSQL 18 on. */
+const usual = { search_path: '"$user", public' }
+
+const open = async (
+  reads: 'wait' | 'overlap' = 'wait',
+  linger_ms = 5_000,
+  reported: Readonly<Record<string, string>> = usual,
+) => {
   const hand = newHand()
   const [client, clientEnd] = await socketPair()
   const [target, targetEnd] = await socketPair()
@@ -114,7 +121,7 @@ const open = async (reads: 'wait' | 'overlap' = 'wait', linger_ms = 5_000) => {
   const session: Session = runSession({
     client: clientEnd,
     upstream: { stream: targetEnd, greeting: Buffer.alloc(0), parameters: new Map(), key: null },
-    state: newSessionState(new Map([['search_path', '"$user", public']]), true),
+    state: newSessionState(new Map(Object.entries(reported)), true),
     recorder: hand.recorder,
     session: hand.session,
     decide: () => ({
@@ -249,6 +256,9 @@ describe('reads: overlap', () => {
     expect(await session.ended).toMatchObject({ reason: 'audit_unavailable' })
     await eventually('refused', () => atClient().includes('58030'))
     expect(atClient().includes('SELECT 1')).toBe(false)
+    expect(atClient().toString()).toContain('the answer is withheld: it could not be recorded')
+    expect(atClient().toString()).toContain('may have run')
+    expect(atClient().includes('was not run')).toBe(false)
   })
 
   it.each([
@@ -294,6 +304,90 @@ describe('reads: overlap', () => {
     await eventually('recorded', () => hand.waiting() === 1)
     await quiet()
     expect(atTarget().includes('select 1')).toBe(text.includes('select 1'))
+  })
+
+  it.each([
+    ['does not report its search path, as before PostgreSQL 18,', {}],
+    ['has another search path for this role', { search_path: 'evil, pg_catalog, public' }],
+  ])('when the server %s every read waits', async (_, reported) => {
+    const { hand, client, atTarget } = await open('overlap', 5_000, reported)
+    client.write(wire.query('select 1'))
+    await eventually('recorded', () => hand.waiting() === 1)
+    await quiet()
+    expect(atTarget()).toHaveLength(0)
+  })
+
+  const named = (text: string) => Buffer.concat([wire.parse(text, 's'), wire.sync()])
+  const use = Buffer.concat([wire.bind([], 's'), wire.execute(), wire.sync()])
+  const parsed = Buffer.concat([wire.message('1'), wire.message('Z', Buffer.from('I'))])
+
+  it('a named statement from before a write waits, until it is parsed again; a new text does not', async () => {
+    const { hand, client, target, atTarget } = await open('overlap')
+    const parseNamed = async (text: string): Promise<void> => {
+      client.write(named(text))
+      await eventually('parsed', () => atTarget().includes(text))
+      target.write(parsed)
+      hand.commit()
+    }
+    await parseNamed('select 1')
+    await quiet()
+    client.write(wire.query('insert into t values (1)'))
+    await eventually('recorded', () => hand.waiting() === 1)
+    hand.commit()
+    await eventually('forwarded', () => atTarget().includes('insert'))
+    const inserted = wire.message('C', Buffer.from('INSERT 0 1\0'))
+    target.write(Buffer.concat([inserted, wire.message('Z', Buffer.from('I'))]))
+    await quiet()
+    const before = atTarget().length
+    client.write(use)
+    await eventually('recorded', () => hand.waiting() === 1)
+    await quiet()
+    expect(atTarget()).toHaveLength(before)
+    hand.commit()
+    await eventually('forwarded', () => atTarget().length > before)
+    target.write(Buffer.concat([wire.message('2'), answer]))
+    await quiet()
+    client.write(wire.query('select 2'))
+    await eventually('forwarded', () => atTarget().includes('select 2'))
+    target.write(answer)
+    hand.commit()
+    await quiet()
+    client.write(Buffer.concat([wire.close('S', 's'), wire.sync()]))
+    await eventually('closed', () => hand.waiting() === 1)
+    target.write(Buffer.concat([wire.message('3'), wire.message('Z', Buffer.from('I'))]))
+    hand.commit()
+    await quiet()
+    await parseNamed('select 3')
+    await quiet()
+    const then = atTarget().length
+    client.write(use)
+    await eventually('forwarded', () => atTarget().length === then + use.length)
+    expect(hand.waiting()).toBe(1)
+  })
+
+  it('a name whose Parse is not answered waits in the next segment: it may exist already', async () => {
+    const { hand, client, atTarget } = await open('overlap')
+    client.write(Buffer.concat([named('select 1'), use]))
+    await eventually('recorded', () => hand.waiting() === 1)
+    await quiet()
+    expect(atTarget()).toHaveLength(0)
+  })
+
+  it('a read waits while a write has no ReadyForQuery: settings it changed are not reported yet', async () => {
+    const { hand, client, target, atTarget } = await open('overlap')
+    client.write(
+      Buffer.concat([wire.parse('delete from t'), wire.bind(), wire.execute(), wire.flush()]),
+    )
+    await eventually('recorded', () => hand.waiting() === 1)
+    hand.commit()
+    await eventually('forwarded', () => atTarget().length > 0)
+    const done = wire.message('C', Buffer.from('DELETE 0\0'))
+    target.write(Buffer.concat([wire.message('1'), wire.message('2'), done]))
+    await quiet()
+    client.write(Buffer.concat([wire.parse('select 1'), wire.bind(), wire.execute(), wire.flush()]))
+    await eventually('recorded', () => hand.waiting() === 1)
+    await quiet()
+    expect(atTarget().includes('select 1')).toBe(false)
   })
 
   it('a read behind a write waits for it', async () => {
@@ -362,7 +456,7 @@ describe('a session ends', () => {
     hand.commit()
     await eventually('forwarded', () => atTarget().includes(wire.terminate()))
     expect(session.open).toBe(true)
-    target.write(answer)
+    target.write(Buffer.from(answer.toString('latin1').replace('SELECT', 'DELETE'), 'latin1'))
     expect(await session.ended).toMatchObject({ reason: 'client_closed', commands: 1 })
     expect(hand.minted.at(-1)).toMatchObject({ type: 'command.completed', body: { status: 'ok' } })
   })

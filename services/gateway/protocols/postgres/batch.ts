@@ -115,6 +115,10 @@ export const recordCommand = (
   batch.recorded = true
   if (!received.statement.pure_read || refusal !== null) batch.pure = false
   if (received.statement.unsettling) state.proofs = false
+  if (!received.statement.pure_read && refusal === null) {
+    state.disturbances++
+    state.unreported = batch.number
+  }
   batch.commands.push(command)
   state.segmentCommand = command
   return command

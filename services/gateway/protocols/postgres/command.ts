@@ -71,6 +71,29 @@ export const addTag = (command: Command, tag: string): void => {
   else if (command.tag.length < tag_chars_max) command.tag += `; ${tag}`
 }
 
+/** Verbs whose completion tag begins with the same word, in every server. */
+const data_verbs = new Set(['select', 'insert', 'update', 'delete', 'merge'])
+
+const fits = (verb: string, word: string): boolean => {
+  if (verb === 'unknown' || verb === word) return true
+  // CREATE TABLE AS and its like answer SELECT.
+  return !data_verbs.has(verb) && (word === 'select' || !data_verbs.has(word))
+}
+
+/**
+ * Whether a completion tag can be the answer to the statement that is due, as it was read: if not, something else ran. An EXECUTE
+ * answers with the tag of what it runs, whose statements stand behind those of the text.
+ */
+export const tagFits = ({ statement, statements_done }: Command, tag: string): boolean => {
+  if (statement === null || !statement.analysis.ok) return true
+  const { statements, analysis } = statement
+  const word = tag.split(' ', 1)[0]!.toLowerCase()
+  const verb = statements[statements_done]?.verb ?? 'unknown'
+  if (verb !== 'execute') return fits(verb, word)
+  const run = statements.slice(analysis.statements.length)
+  return run.length === 0 || run.some((inner) => inner.verb === 'execute' || fits(inner.verb, word))
+}
+
 /** What its command.completed record says. */
 export const completion = (command: Command): CommandCompleted => ({
   command: command.id,

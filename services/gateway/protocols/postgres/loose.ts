@@ -1,8 +1,8 @@
 import { recordCommand, type Item, type Run } from './batch.ts'
 import { messageNames } from './frontend-messages.ts'
-import type { Portal, Prepared } from './prepared.ts'
+import { isCertain, type Portal, type Prepared } from './prepared.ts'
 import type { Refusal } from './receive.ts'
-import { unknownStatement } from './statement.ts'
+import { unknownStatement, type StatementText } from './statement.ts'
 import { frontend } from './wire.ts'
 
 /**
@@ -13,6 +13,10 @@ import { frontend } from './wire.ts'
 
 export const nativeNames = (members: readonly Item[]): readonly string[] =>
   members.map(({ type }) => messageNames[type] ?? '')
+
+/** A pure read no longer, when its name may mean something else by now. */
+export const provenOnly = (statement: StatementText, proven: boolean): StatementText =>
+  proven || !statement.pure_read ? statement : { ...statement, pure_read: false }
 
 /** Close runs nothing. */
 const closing = { verb: 'deallocate', pure_read: true, unsettling: false, names: null } as const
@@ -49,7 +53,7 @@ export const recordBind = (
     run,
     {
       kind: 'bind',
-      statement: portal.prepared.statement,
+      statement: provenOnly(portal.prepared.statement, portal.proven),
       parameters: portal.parameters,
       secrets: portal.secrets,
       native: nativeNames(members),
@@ -64,7 +68,11 @@ export const recordBind = (
 
 /** Describe or Close without anything else. */
 const recordBare = (run: Run, members: readonly Item[], first: Item): void => {
-  const statement = first.prepared?.statement ?? unknownStatement('')
+  const { prepared } = first
+  const statement =
+    prepared === null
+      ? unknownStatement('')
+      : provenOnly(prepared.statement, isCertain(run.state, run.state.statements, prepared))
   const close = first.type === frontend.close
   recordCommand(
     run,

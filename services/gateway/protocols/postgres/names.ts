@@ -22,6 +22,8 @@ export type NameLookup<Value> =
 export interface Names<Value> {
   /** Meaning of a name for a use in `segment`. `doubt`: wait for the answers that are due, then ask again. */
   lookup(name: string, segment: number): NameLookup<Value>
+  /** No change is due whose failure would leave a use in `segment` with another meaning. */
+  settled(name: string, segment: number): boolean
   /** Registers a change that goes to the server; settle it when the answer comes. Changes settle in the order they were made. */
   change(name: string, value: Value | null, segment: number): NameChange<Value>
   /** The server did it (true) or skipped it or failed (false). */
@@ -58,6 +60,7 @@ export const openNames = <Value>(): Names<Value> => {
       const [only] = possible
       return only === undefined ? { found: false, doubt: false } : { found: true, value: only }
     },
+    settled: (name, segment) => (coming.get(name)?.at(-1)?.segment ?? segment) === segment,
     change: (name, value, segment) => {
       const change = { name, value, segment }
       const changes = coming.get(name)

@@ -1,4 +1,5 @@
 import type { CommandReceived } from '#core/events/types.ts'
+import type { Names } from './names.ts'
 import type { StatementText } from './statement.ts'
 
 /** A recorded parameter. */
@@ -10,6 +11,8 @@ export type Prepared = {
   readonly statement: StatementText
   /** Parameter types: as declared by Parse, then as the server described them; 0 unknown. */
   oids: readonly number[]
+  /** The session's disturbances when it was parsed. */
+  readonly age: number
 }
 
 /** A portal: a statement with its parameters, as Bind made it. */
@@ -19,4 +22,21 @@ export type Portal = {
   readonly parameters: readonly RecordedParameter[]
   /** Secrets among the parameters: never recorded. */
   readonly secrets: readonly string[]
+  /** The statement's name certainly meant this statement when it was bound. */
+  readonly proven: boolean
+  /** The session's disturbances when it was bound. */
+  readonly age: number
 }
+
+/**
+ * Whether a name certainly means what the gateway knows of it. Triggers, rules and functions may PREPARE, DEALLOCATE, DECLARE and CLOSE:
+ * after anything but a pure read no name made before is certain. A change whose answer is due is certain only for uses that
+ * would be skipped with it. The unnamed ones are out of reach of SQL.
+ */
+export const isCertain = <Value extends { readonly name: string; readonly age: number }>(
+  state: { readonly disturbances: number; readonly segment: number },
+  names: Names<Value>,
+  value: Value,
+): boolean =>
+  value.name === '' ||
+  (value.age === state.disturbances && names.settled(value.name, state.segment))

@@ -1,6 +1,6 @@
 import type { SessionRecorder } from '../../recorder/port.ts'
 import { openBackendWalker, type BackendPiece } from './backend-frames.ts'
-import { addTag, completion, type Command } from './command.ts'
+import { addTag, completion, tagFits, type Command } from './command.ts'
 import { clientEncoding } from './encoding.ts'
 import { errorResponse, readErrorFields } from './errors.ts'
 import { settle, type Entry } from './in-flight.ts'
@@ -42,6 +42,10 @@ export interface Relay {
   /** Records the end of everything that is still in flight. */
   abort(): void
 }
+
+/** The fault of a session in which another statement ran than the one recorded. */
+export const replaced_statement =
+  'a prepared statement was replaced behind the gateway: what ran is not what was recorded'
 
 /** Severities after which the server closes the connection. */
 const fatal = new Set(['FATAL', 'PANIC'])
@@ -232,8 +236,15 @@ export const openRelay = (options: RelayOptions): Relay => {
     const { command } = head
     if (command === null) return
     command.copying = false
-    if (piece.type === backend.command_complete)
-      addTag(command, piece.buffer.toString('latin1', piece.start + header_bytes, piece.end - 1))
+    if (piece.type === backend.command_complete) {
+      const tag = piece.buffer.toString('latin1', piece.start + header_bytes, piece.end - 1)
+      addTag(command, tag)
+      if (!tagFits(command, tag)) {
+        fault = replaced_statement
+        // It ran: its record has the tag that tells what did.
+        end(command, null)
+      }
+    }
     if (head.statements !== null) {
       for (const change of head.statements[command.statements_done] ?? []) settle(change, true)
     }
@@ -257,6 +268,12 @@ export const openRelay = (options: RelayOptions): Relay => {
       drop(head)
     }
     if (state.transaction === 0x49) state.portals.clear()
+    const next = inFlight.head()
+    if (state.unreported > 0 && (next === null || next.batch > state.unreported)) {
+      state.unreported = 0
+      // What was deferred to the end of the transaction ran after names that were made behind the command.
+      state.disturbances++
+    }
   }
 
   /** The server reads COPY data now: it swallows every Sync up to the client's CopyDone or CopyFail. */
@@ -281,7 +298,8 @@ export const openRelay = (options: RelayOptions): Relay => {
       state.encoding = clientEncoding(value)
       if (!encodingIsSafe(value)) fault = `client encoding ${value} is not supported`
     } else if (name === 'standard_conforming_strings') state.plainBackslashes = value !== 'off'
-    else if (name === 'search_path' || name === 'session_authorization') state.proofs = false
+    else if (name === 'search_path' || name === 'session_authorization' || name === 'is_superuser')
+      state.proofs = false
   }
 
   const onDescription = (piece: BackendPiece, head: Entry | null): void => {

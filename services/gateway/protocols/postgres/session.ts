@@ -8,7 +8,7 @@ import type { Batch } from './batch.ts'
 import { openIntake } from './intake.ts'
 import * as limits from './limits.ts'
 import { openReceiver, type DecideCommand } from './receive.ts'
-import { openRelay, type Relayed } from './relay.ts'
+import { openRelay, replaced_statement, type Relayed } from './relay.ts'
 import type { ClientStream } from './startup.ts'
 import type { SessionState } from './state.ts'
 import type { StatementReader } from './statement.ts'
@@ -80,6 +80,15 @@ const notRecorded: NativeError = {
   hint: 'The audit trail is not available. Try again later.',
 }
 
+/** For a command that was sent: a pure read ahead of its record, or one whose answer cannot be recorded. */
+const answerNotRecorded = (pure: boolean): NativeError => ({
+  ...notRecorded,
+  message: 'the answer is withheld: it could not be recorded',
+  detail: pure
+    ? 'The command may have run. It is a pure read, sent ahead of its record.'
+    : 'The command was sent and may have run.',
+})
+
 /**
  * A session under way: two streams, the state between them, and the rule that a command is durable before a byte of it reaches
  * the target. Batches wait in order; while one waits, the next are already recorded, so that they share a commit.
@@ -105,6 +114,8 @@ export const runSession = (options: SessionOptions): Session => {
   /** Batches that are not sent yet. */
   let queue: (Batch & { durable: boolean })[] = []
   let queued_bytes = 0
+  /** The latest batch that was sent ahead of its record. */
+  let overlapped = 0
   /** Every batch up to this one is durable. */
   let durableBatch = 0
   /** Answers that wait for their batch to be durable. */
@@ -171,9 +182,10 @@ export const runSession = (options: SessionOptions): Session => {
     })
   }
 
-  const auditFailed = (error: unknown): void => {
+  const auditFailed = (error: unknown, answering = false): void => {
     const detail = error instanceof CairnError ? error.code : 'audit_unavailable'
-    end('audit_unavailable', detail, notRecorded)
+    const ahead = overlapped > durableBatch
+    end('audit_unavailable', detail, ahead || answering ? answerNotRecorded(ahead) : notRecorded)
   }
 
   /** Slows both legs while the recorder's queue is over its mark. */
@@ -274,11 +286,15 @@ export const runSession = (options: SessionOptions): Session => {
       if (!behind) durableBatch = batch.number
       return
     }
-    const overlap = options.reads === 'overlap' && batch.pure && state.proofs
+    const overlap =
+      options.reads === 'overlap' && batch.pure && state.proofs && state.unreported === 0
     const mustWait = batch.recorded && !overlap
     if (queue.length === 0 && !mustWait) {
       if (!batch.recorded && !behind) durableBatch = batch.number
-      else void whenDurable(batch, release)
+      else {
+        if (batch.recorded) overlapped = batch.number
+        void whenDurable(batch, release)
+      }
       send(batch)
       return
     }
@@ -381,11 +397,15 @@ export const runSession = (options: SessionOptions): Session => {
     deliver(relayed)
     watchCongestion()
     if (relayed.fault !== null) {
-      end('gateway_error', relayed.fault, {
-        severity: 'FATAL',
-        code: sqlstate.protocol_violation,
-        message: relayed.fault,
-      })
+      end(
+        relayed.fault === replaced_statement ? 'protocol_error' : 'gateway_error',
+        relayed.fault,
+        {
+          severity: 'FATAL',
+          code: sqlstate.protocol_violation,
+          message: relayed.fault,
+        },
+      )
       return
     }
     if (intake.parked) {
@@ -408,13 +428,13 @@ export const runSession = (options: SessionOptions): Session => {
 
   /** No error of one session may reach another: it ends this one. */
   const guarded =
-    (handle: (chunk: Buffer) => void) =>
+    (handle: (chunk: Buffer) => void, answering: boolean) =>
     (chunk: Buffer): void => {
       try {
         handle(chunk)
       } catch (error) {
         if (error instanceof CairnError) {
-          auditFailed(error)
+          auditFailed(error, answering)
           return
         }
         options.onFault(error)
@@ -422,12 +442,12 @@ export const runSession = (options: SessionOptions): Session => {
       }
     }
 
-  client.on('data', guarded(onClientData))
+  client.on('data', guarded(onClientData, false))
   client.on('drain', () => upstreamGate.open('client'))
   client.on('error', (error) => leave(error.name))
   client.on('end', () => leave(''))
   client.on('close', () => leave(''))
-  upstream.on('data', guarded(onTargetData))
+  upstream.on('data', guarded(onTargetData, true))
   upstream.on('drain', () => clientGate.open('target'))
   upstream.on('error', () => undefined)
   upstream.on('end', onTargetClosed)

@@ -66,7 +66,14 @@ const changesOf = (state: SessionState, action: NameAction | null): readonly Pen
   })
   switch (action?.action) {
     case 'prepare':
-      return [change(action.name, { name: action.name, statement: action.statement, oids: [] })]
+      return [
+        change(action.name, {
+          name: action.name,
+          statement: action.statement,
+          oids: [],
+          age: state.disturbances,
+        }),
+      ]
     case 'deallocate':
       return [change(action.name, null)]
     case 'deallocate_all':

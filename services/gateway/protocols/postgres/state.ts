@@ -29,12 +29,23 @@ export type SessionState = {
   plainBackslashes: boolean
   /** Nothing in the session makes the proof of a pure read doubtful (search path, role ...). */
   proofs: boolean
+  /** Counts what is no proven pure read: code it runs may have given any name made before another meaning. */
+  disturbances: number
+  /** Latest batch with such a command that no ReadyForQuery has followed: settings it changed may not be reported yet. 0 none. */
+  unreported: number
   /** Number of the latest batch sent to the target. */
   batch: number
   /** A portal name that no client can know: executing it fails, which is how a refusal takes its place in the stream. */
   readonly refusedPortal: string
 }
 
+/** Where a builtin's name is looked up in pg_catalog first, and what else is searched is what everybody expects. */
+const plain_search_paths = new Set(['"$user", public', '"$user",public', 'public'])
+
+/**
+ * State at the start of a session. `parameters` as the server reported them: what a database or a role sets as its search path shows
+ * there from PostgreSQL 18 on; where it does not show, nothing is proven.
+ */
 export const newSessionState = (
   parameters: ReadonlyMap<string, string>,
   proofs: boolean,
@@ -51,7 +62,9 @@ export const newSessionState = (
   transaction: 0x49,
   encoding: clientEncoding(parameters.get('client_encoding') ?? 'UTF8'),
   plainBackslashes: parameters.get('standard_conforming_strings') !== 'off',
-  proofs,
+  proofs: proofs && plain_search_paths.has(parameters.get('search_path') ?? ''),
+  disturbances: 0,
+  unreported: 0,
   batch: 0,
   refusedPortal: `cairn refused ${randomBytes(12).toString('hex')}`,
 })

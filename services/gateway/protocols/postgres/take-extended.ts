@@ -4,8 +4,8 @@ import { sqlstate } from './errors.ts'
 import type { Frame } from './frontend-frames.ts'
 import { readBind, readExecute, readNamed, readParse } from './frontend-messages.ts'
 import type { PendingChange } from './in-flight.ts'
-import { nativeNames, recordBind, recordPrepare } from './loose.ts'
-import type { Portal, Prepared } from './prepared.ts'
+import { nativeNames, provenOnly, recordBind, recordPrepare } from './loose.ts'
+import { isCertain, type Portal, type Prepared } from './prepared.ts'
 import type { Refusal } from './receive.ts'
 import { nameChanges } from './sql-names.ts'
 import { unknownStatement } from './statement.ts'
@@ -46,7 +46,7 @@ export const takeParse = (run: Run, frame: Frame): Taken => {
   const { name, oids } = message
   const ownType = oids.some((oid) => oid >>> 0 >= first_own_oid)
   const statement = ownType ? { ...text.statement, pure_read: false } : text.statement
-  const prepared: Prepared = { name, statement, oids }
+  const prepared: Prepared = { name, statement, oids, age: state.disturbances }
   const table = state.statements
   const full = name !== '' && table.size >= options.statements_max
   const refused =
@@ -71,6 +71,7 @@ export const takeBind = (run: Run, frame: Frame): Taken => {
         name: message.statement,
         statement: unknownStatement('prepared statement does not exist'),
         oids: [],
+        age: state.disturbances,
       }
   const { parameters, secrets } = readParameters(
     frame.buffer,
@@ -81,7 +82,14 @@ export const takeBind = (run: Run, frame: Frame): Taken => {
     prepared.statement.secret_parameters,
   )
   const name = message.portal
-  const portal: Portal = { name, prepared, parameters, secrets }
+  const portal: Portal = {
+    name,
+    prepared,
+    parameters,
+    secrets,
+    proven: isCertain(state, state.statements, prepared),
+    age: state.disturbances,
+  }
   const table = state.portals
   const full = name !== '' && table.size >= options.portals_max
   const change: PendingChange = { table, change: table.change(name, portal, state.segment) }
@@ -115,7 +123,13 @@ export const takeExecute = (run: Run, frame: Frame): Taken => {
   const found = state.portals.lookup(message.portal, state.segment)
   if (!found.found && found.doubt) return 'wait'
   const portal = found.found ? found.value : null
-  const statement = portal?.prepared.statement ?? unknownStatement('portal does not exist')
+  const statement =
+    portal === null
+      ? unknownStatement('portal does not exist')
+      : provenOnly(
+          portal.prepared.statement,
+          portal.proven && isCertain(state, state.portals, portal),
+        )
   const resolved = nameChanges(state, statement)
   if (resolved === 'doubt') return 'wait'
   const item = addItem(run, frame, { statements: resolved.changes, name: message.portal })

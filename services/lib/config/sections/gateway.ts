@@ -44,7 +44,7 @@ export const gateway = z
       .enum(['wait', 'overlap'])
       .default('wait')
       .describe(
-        'wait: every command waits for its record. overlap: a proven pure read may run meanwhile, its response is held until the record is durable.',
+        'wait: every command waits for its record. overlap: a proven pure read may run meanwhile, its response is held until the record is durable. Needs a target that reports its search_path (PostgreSQL 18 on), else every command waits. A view, or a table with row security, may hide a function that the parse tree does not show.',
       ),
     journal,
     drain_timeout_ms: whole(
