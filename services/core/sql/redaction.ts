@@ -6,6 +6,7 @@ import { lexemes, type Lexeme } from './lexemes.ts'
  * addresses, also in comments, in bodies between dollar quotes and in strings that hold SQL. It works on the text's lexemes, so that a text that
  * cannot be parsed is redacted too; what the parse tree knows to be secret and the lexemes do not show costs the text all of its
  * literals. A value that nothing names (`insert into users values ('me', 'hunter2')`) is not seen: masking by column is for that.
+ * Nor are a word and a value that only the database puts together outside of a body with EXECUTE, and arguments of SQL's EXECUTE.
  */
 export type Redacted = {
   readonly text: string
@@ -48,7 +49,7 @@ const depth_max = 4
 
 /** Whether anything could be secret at all: most texts end here. */
 const suspicious =
-  /pass|pwd|:\/\/|secret|token|credential|api_?key|private_?key|(?:alter|create)\s+(?:role|user|group)/i
+  /pass|pwd|:\/\/|dblink|secret|token|credential|api_?key|private_?key|(?:alter|create)\s+(?:role|user|group)/i
 const secret_word =
   /^"?(?:\w+_|ssl|key|new|old)?(?:password|passwd|passphrase|pwd|passcode|secret|secret_access_key|secret_key|token|api_?key|private_?key|credentials?)"?$/i
 const setting_of_secret =

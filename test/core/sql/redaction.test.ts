@@ -82,6 +82,21 @@ describe('secrets in a text', () => {
     [`alter role a password 'x' 'hunter2'`, undefined],
     [`/* alter role a password 'hunter2' */ select 1`, undefined],
     [`-- password=hunter2\nselect 1`, undefined],
+    [
+      `do $$ begin execute 'alter role a pass' || 'word ' || quote_literal('hunter2'); end $$`,
+      undefined,
+    ],
+    [
+      `select set_config('my.password', 'hunter2', false)`,
+      `select set_config('my.password', '***', false)`,
+    ],
+    [`set my.secret = 'hunter2'`, `set my.secret = '***'`],
+    [`alter role a pasword 'hunter2'`, `alter role a pasword '***'`],
+    [`/* x */ create server s optons (x 'hunter2')`, undefined],
+    [
+      `create server s foreign data wrapper f options (api_key 'hunter2', host 'h')`,
+      `create server s foreign data wrapper f options (api_key '***', host 'h')`,
+    ],
   ] as const)('do not come through: %s', ([text, expected]) => {
     const { text: redacted, error, count } = redact(text)
     expect(redacted).not.toContain(secret)
@@ -99,6 +114,23 @@ describe('secrets in a text', () => {
     `select 'it says password here'`,
   ])('leave everything else as it is: %s', (text) => {
     expect(redact(text)).toMatchObject({ text, count: 0 })
+  })
+
+  it('are handed on as the server reads them, for the answers', () => {
+    expect(
+      redact(`do $$ begin execute 'alter role a password ''hunter2'''; end $$`).secrets,
+    ).toContain(secret)
+    expect(redact(`alter role a password E'hunt\\x65r2'`).secrets).toContain(secret)
+    expect(redact('select 1').secrets).toEqual([])
+  })
+
+  it.for([
+    ['update users set password = $1', true],
+    [`select format('alter role a password %L', $1::text)`, true],
+    ['select dblink_connect($1)', true],
+    ['select password from users where id = $1', false],
+  ] as const)('may be bound to parameters: %s', ([text, expected]) => {
+    expect(redact(text).secret_parameters).toBe(expected)
   })
 
   it('leave the statements where they stand in the redacted text', () => {
