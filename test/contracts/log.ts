@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { partitionOf } from '#lib/log/murmur2.ts'
-import type { Log, LogRange, LogSubscription, StoredRecord, TopicSpec } from '#lib/log/port.ts'
+import type {
+  BatchContext,
+  Log,
+  LogRange,
+  LogSubscription,
+  StoredRecord,
+  TopicSpec,
+} from '#lib/log/port.ts'
 import { openPlace, type LogPlace } from './log-open.ts'
 import { rangeOf, readAll, record, startChild, texts, until } from './log-support.ts'
 
@@ -241,6 +248,34 @@ export const logContract = (name: string, harness: LogHarness): void => {
         await subscription[Symbol.asyncDispose]()
         await subscription.finished
         expect(texts(await collect(log, topic, group, 2))).toEqual(['1', '2'])
+      })
+
+      test('may be done after its handler returned: the position moves, and nothing comes twice', async () => {
+        const topic = await newTopic()
+        const group = newGroup()
+        const got: string[] = []
+        const open: BatchContext[] = []
+        await using subscription = await log.subscribe({
+          group,
+          topics: [topic],
+          batch_records_max: 2,
+          onBatch: async ({ records }, ctx) => {
+            got.push(...texts(records))
+            open.push(ctx)
+          },
+        })
+        void subscription
+        const values = ['1', '2', '3', '4', '5', '6']
+        await log.append(
+          topic,
+          values.map((value) => record('a', value)),
+        )
+        await until(() => got.length === values.length, 'every record')
+        await open[0]!.done()
+        expect((await log.lag(group, [topic]))[0]?.committed).toBe(2n)
+        await log.append(topic, [record('a', '7')])
+        await until(() => got.length > values.length, 'the next')
+        expect(got).toEqual([...values, '7'])
       })
 
       test('gets the rest again after done(upTo), and a batch again after a throw', async () => {

@@ -55,13 +55,16 @@ export const isFenced = (error: unknown): boolean =>
 
 const lastOf = ({ records }: Batch): number => Number(records.at(-1)?.offset)
 
-/** What the handler may do with its batch; `progress.done` is the offset up to which it was done. */
+/** How a batch is getting on: whether any of it was done, and whether its handler has returned. */
+type Progress = { done: boolean; returned: boolean }
+
+/** What the handler may do with its batch. */
 const contextOf = (
   batch: Batch,
   state: State,
   signal: AbortSignal,
   { move, heartbeat }: ConsumerDeps,
-  progress: { done: boolean },
+  progress: Progress,
 ): BatchContext => {
   const last = lastOf(batch)
   let first = Number(batch.records[0]?.offset)
@@ -82,8 +85,11 @@ const contextOf = (
       if (hi < first || hi > last)
         throw new TypeError(`done up to ${hi} is not within ${first}..${last}`)
       await move(hi + 1, null)
-      state.plan = null
-      state.cursor = hi + 1
+      // After the handler has returned, later batches may be on their way: the position moves, the cursor stays.
+      if (!progress.returned) {
+        state.plan = null
+        state.cursor = hi + 1
+      }
       progress.done = true
       first = Number(batch.records.find(({ offset }) => offset > hi)?.offset ?? hi + 1)
     },
@@ -155,9 +161,10 @@ export const openPartitionConsumer = (
   }
 
   const handOut = async (batch: Batch): Promise<void> => {
-    const progress = { done: false }
+    const progress: Progress = { done: false, returned: false }
     const context = contextOf(batch, state, abort.signal, deps, progress)
     await options.onBatch({ topic, partition, records: batch.records }, context)
+    progress.returned = true
     if (progress.done) return
     // Without done() nothing is committed; the group goes on behind the batch until a restart.
     state.cursor = lastOf(batch) + 1
