@@ -129,25 +129,19 @@ for (const [name, psql] of psqls)
       ).toHaveLength(95)
     })
 
-    it('cancels with Ctrl-C, and the session goes on', async () => {
+    it('cancels with Ctrl-C', async () => {
       const env = await rig.libpq()
-      const started = Date.now()
-      const result = await runProgram(
-        psql!.file,
-        ['-X', '-c', 'select pg_sleep(600)', '-c', 'select 42'],
-        {
-          env: { ...env, ...psql!.env, PGAPPNAME: `cancel ${name}` },
-          onStart: (child) =>
-            void eventually('the statement runs', async () =>
-              (await readStatementLog(rig.postgres.logFile)).some(
-                ({ application, text }) =>
-                  application === `cancel ${name}` && text.includes('pg_sleep'),
-              ),
-            ).then(() => child.kill('SIGINT')),
-        },
-      )
+      const result = await runProgram(psql!.file, ['-X', '-c', 'select pg_sleep(600)'], {
+        env: { ...env, ...psql!.env, PGAPPNAME: `cancel ${name}` },
+        onStart: (child) =>
+          void eventually('the statement runs', async () =>
+            (await readStatementLog(rig.postgres.logFile)).some(
+              ({ application, text }) =>
+                application === `cancel ${name}` && text.includes('pg_sleep'),
+            ),
+          ).then(() => child.kill('SIGINT')),
+      })
       expect(result.stderr).toContain('canceling statement due to user request')
-      expect(Date.now() - started).toBeLessThan(60_000)
     })
   })
 
@@ -264,10 +258,10 @@ describe('drivers through the gateway', () => {
   })
 
   it.skipIf(python() === null)(
-    'psycopg: pipeline mode, binary parameters, COPY, server-side cursor',
+    'psycopg: pipeline mode, binary parameters, COPY, server-side cursor, a session that goes on after a cancel',
     async () => {
       const script = `
-import psycopg
+import psycopg, threading
 with psycopg.connect("") as c:
     with c.pipeline():
         results = [c.execute("select %s::int * 2", (i,)) for i in range(200)]
@@ -290,6 +284,22 @@ with psycopg.connect("") as c:
     except psycopg.errors.DivisionByZero:
         pass
     c.rollback()
+    def cancel():
+        with psycopg.connect("", autocommit=True) as other:
+            running = "select 1 from pg_stat_activity where state = 'active' and query = 'select pg_sleep(600)'"
+            while other.execute(running).fetchone() is None:
+                pass
+        c.cancel_safe()
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    try:
+        c.execute("select pg_sleep(600)")
+        raise SystemExit("not cancelled")
+    except psycopg.errors.QueryCanceled:
+        pass
+    thread.join()
+    c.rollback()
+    assert c.execute("select 42").fetchone() == (42,)
 print("ok")
 `
       expect(await runOk(python()!, ['-c', script], { env: await rig.libpq() })).toBe('ok\n')

@@ -75,15 +75,7 @@ describe('npm start', () => {
       { env, cwd: root },
     )
     expect(out).toBe('shipped\n')
-    const ran = Date.now()
-    await eventually(
-      'the command can be counted',
-      async () => (await count()) === before + 1,
-      10_000,
-    )
-    const seconds = (Date.now() - ran) / 1000
-    // How long it takes is the bench's business; here it only must not hang on a poll of seconds.
-    expect(seconds).toBeLessThan(10)
+    await eventually('the command can be counted', async () => (await count()) === before + 1)
     const session = (await sessions()).find(({ peer }) => peer.client_software === 'by hand')
     const replay = await cairn.cli('replay', session!.id)
     expect(replay.stdout).toContain('select status from orders where id = 42')
