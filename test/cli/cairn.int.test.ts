@@ -309,7 +309,8 @@ describe('with a running Cairn', () => {
     })
     let shown = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => (shown += text))
-    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+    // 'close', not 'exit': what it printed last has been read then.
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
     await expect.poll(() => shown, { timeout: 20_000 }).toContain('still open')
     let written = trail.records.length
     const append = async (): Promise<void> => {
