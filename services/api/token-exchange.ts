@@ -57,6 +57,7 @@ const refused = (
       requested_target: given('audience'),
       requested_role: given('scope'),
       rules: [],
+      differences: [],
     },
   }
 }

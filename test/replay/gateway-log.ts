@@ -87,7 +87,7 @@ export const commandReceived = (text: string): EventBodies['command.received'] =
       verb: 'select',
       offset: 0,
       length: text.length,
-      effects: [{ action: 'select', object: 'public.orders' }],
+      effects: [{ action: 'select', object: 'public.orders', columns: [], via: '' }],
     },
   ],
   statement_name: '',
@@ -99,6 +99,7 @@ export const commandReceived = (text: string): EventBodies['command.received'] =
   row_limit: 0,
   parse_error: '',
   pure_read: true,
+  masked: [],
 })
 
 /** Opens the log of a gateway process that writes nowhere: what it mints is returned. */

@@ -223,6 +223,7 @@ const received = (text: string, more: TrailCommand): EventBodies['command.receiv
   row_limit: 0,
   parse_error: '',
   pure_read: true,
+  masked: [],
 })
 
 /** A backend message: type, length, body. */

@@ -84,6 +84,16 @@ export type EpochEnd = {
   readonly clean: boolean
 }
 
+/** One field in which the context shown differs from the one expected. */
+export type Difference = {
+  /** Field, for example ref, workflow, peer. */
+  readonly field: string
+  /** What was expected. */
+  readonly expected: string
+  /** What the token or the connection says. */
+  readonly actual: string
+}
+
 /** One statement of a command. */
 export type Statement = {
   /** Verb. */
@@ -102,6 +112,10 @@ export type Effect = {
   readonly action: string
   /** Object, as schema.name or name; empty if none. */
   readonly object: string
+  /** Columns of the object that are read or written, as far as they are known; * for all of them. */
+  readonly columns: readonly string[]
+  /** View, rule or function through which it happens; empty when the statement itself names the object. */
+  readonly via: string
 }
 
 /** One bound parameter. */
@@ -252,6 +266,8 @@ export type SessionRefused = {
   readonly requested_role: string
   /** Rules that said so, if a policy was reached. */
   readonly rules: readonly string[]
+  /** What differed, where a token was shown in another context than expected. */
+  readonly differences: readonly Difference[]
 }
 
 /** The session is over. */
@@ -324,6 +340,8 @@ export type CommandReceived = {
   readonly parse_error: string
   /** Whether the parse tree proves a pure read. */
   readonly pure_read: boolean
+  /** What was masked in text and parameters. */
+  readonly masked: readonly MaskedValue[]
 }
 
 /** What the policy says about a command. */
@@ -406,6 +424,8 @@ export type InputChunk = {
   readonly offset: number
   /** The bytes. */
   readonly bytes: Buffer
+  /** What was masked in these bytes. */
+  readonly masked: readonly MaskedValue[]
 }
 
 /** A command is held until people decide. */
@@ -428,6 +448,10 @@ export type ApprovalRequested = {
   readonly expires: number
   /** Estimate of affected rows; -1 if none. */
   readonly estimated_rows: number
+  /** Policies that hold it. */
+  readonly rules: readonly string[]
+  /** Where it can be decided. */
+  readonly link: string
 }
 
 /** A command event: an approver decides. */
@@ -448,6 +472,10 @@ export type ApprovalDecided = {
   readonly approver_groups: readonly string[]
   /** Ed25519 signature of the api over the decision. */
   readonly signature: Buffer
+  /** Names under which the approver may stand behind a run (user name, email), as the issuer states them. */
+  readonly approver_names: readonly string[]
+  /** How the decision came. */
+  readonly channel: 'api' | 'console' | 'cli' | 'webhook'
 }
 
 /** Nobody decided in time, or the requester went away. */
@@ -468,6 +496,29 @@ export type ApprovalConsumed = {
   readonly command_hash: Buffer
   /** Subjects of those who approved. */
   readonly approvers: readonly string[]
+}
+
+/** A decision about an approval changed nothing: forged, late, replayed, or by someone who may not decide. An incident. */
+export type ApprovalRejected = {
+  /** Approval that the decision named. 32 bytes. */
+  readonly approval: Buffer
+  /** Why it changed nothing. */
+  readonly reason:
+    | 'bad_signature'
+    | 'unknown_approval'
+    | 'wrong_command'
+    | 'expired'
+    | 'already_decided'
+    | 'not_entitled'
+    | 'requester'
+    | 'same_run'
+    | 'duplicate_approver'
+  /** In words. */
+  readonly detail: string
+  /** Issuer of the approver as the decision states it. */
+  readonly approver_issuer: string
+  /** Subject of the approver as the decision states it. */
+  readonly approver_subject: string
 }
 
 /** A detector found something. */
@@ -524,6 +575,32 @@ export type CredentialRevoked = {
   readonly principal: string
   /** Why. */
   readonly reason: string
+}
+
+/** A token opens a session. Of all claims of one token, the first ones in the log count, as many as it has uses; the order of the log decides between gateways. */
+export type TokenClaimed = {
+  /** SHA-256 of issuer and token id, hex; of the token itself where it has no id. */
+  readonly token: string
+  /** Id of this claim, unique. */
+  readonly claim: string
+  /** Sessions that the token may open in all. */
+  readonly uses: number
+  /** When the token ends by itself. Microseconds since the Unix epoch. */
+  readonly expires: number
+}
+
+/** Tokens are dead before their time, and sessions opened with them end. */
+export type TokenRevoked = {
+  /** What is revoked. */
+  readonly kind: 'token' | 'run'
+  /** kind token: SHA-256 of issuer and token id, hex; else empty. */
+  readonly token: string
+  /** kind run: issuer, repository, run and attempt, as one JSON list; else empty. */
+  readonly run: string
+  /** In words. */
+  readonly reason: string
+  /** Who asked for it, or what. */
+  readonly revoked_by: string
 }
 
 /** Someone replayed a session or read responses. */
@@ -631,6 +708,8 @@ export type EventBodies = {
 
   readonly 'approval.consumed': ApprovalConsumed
 
+  readonly 'approval.rejected': ApprovalRejected
+
   readonly 'alert.raised': AlertRaised
 
   readonly 'alert.triaged': AlertTriaged
@@ -638,6 +717,10 @@ export type EventBodies = {
   readonly 'credential.issued': CredentialIssued
 
   readonly 'credential.revoked': CredentialRevoked
+
+  readonly 'token.claimed': TokenClaimed
+
+  readonly 'token.revoked': TokenRevoked
 
   readonly 'evidence.viewed': EvidenceViewed
 
@@ -675,10 +758,13 @@ export type EventCode =
   | 'CRN1401I'
   | 'CRN1402W'
   | 'CRN1403I'
+  | 'CRN1404W'
   | 'CRN1500A'
   | 'CRN1501I'
   | 'CRN1600I'
   | 'CRN1601I'
+  | 'CRN1602I'
+  | 'CRN1603I'
   | 'CRN1700I'
   | 'CRN1701I'
   | 'CRN1710I'

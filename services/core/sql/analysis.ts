@@ -9,7 +9,21 @@ export type Effect = {
   readonly action: string
   /** `schema.name` or `name` as written, names that hold a dot quoted; empty when there is none. */
   readonly object: string
+  /** Columns of the object that are read or written, as far as they are known; `*` for all of them; empty where columns mean nothing. */
+  readonly columns: readonly string[]
+  /** View, rule or function through which it happens; empty when the statement itself names the object. */
+  readonly via: string
 }
+
+const no_columns: readonly string[] = []
+
+/** An effect that the statement itself names, without columns. */
+export const effectOn = (action: string, object = ''): Effect => ({
+  action,
+  object,
+  columns: no_columns,
+  via: '',
+})
 
 export type StatementAnalysis = {
   /**

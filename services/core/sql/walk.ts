@@ -1,4 +1,4 @@
-import type { Effect, SettingChange, TransactionControl } from './analysis.ts'
+import { effectOn, type Effect, type SettingChange, type TransactionControl } from './analysis.ts'
 import { child, children, flag, list, string, type Child, type TreeNode } from './node.ts'
 
 /** Effects kept of one statement; beyond this one `unknown` stands for the rest. */
@@ -41,11 +41,11 @@ export type Handler = (walk: Walk, frame: Frame) => void
 
 export const emit = (walk: Walk, action: string, object = ''): void => {
   if (walk.effects.size >= statement_effects_max) {
-    walk.effects.set('unknown\0', { action: 'unknown', object: '' })
+    walk.effects.set('unknown\0', effectOn('unknown'))
     return
   }
   const key = `${action}\0${object}`
-  if (!walk.effects.has(key)) walk.effects.set(key, { action, object })
+  if (!walk.effects.has(key)) walk.effects.set(key, effectOn(action, object))
 }
 
 /** An effect on rows: planned only, it is no more than an explanation. */

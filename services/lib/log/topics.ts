@@ -4,6 +4,7 @@ import type { Log, TopicSpec } from './port.ts'
 export const topicNames = [
   'cairn.audit',
   'cairn.approvals',
+  'cairn.tokens',
   'cairn.alerts',
   'cairn.seals',
   'cairn.notary',

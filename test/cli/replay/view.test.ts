@@ -186,6 +186,7 @@ describe('the replay of a session', () => {
       row_limit: 0,
       parse_error: '',
       pure_read: true,
+      masked: [],
     })
     const bytes = Buffer.concat([
       rowDescription([{ name: 'word' }]),

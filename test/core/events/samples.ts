@@ -84,7 +84,7 @@ const commands: Pick<
         verb: 'update',
         offset: 0,
         length: 65,
-        effects: [{ action: 'write', object: 'public.orders' }],
+        effects: [{ action: 'write', object: 'public.orders', columns: [], via: '' }],
       },
     ],
     statement_name: 's1',
@@ -96,6 +96,7 @@ const commands: Pick<
     row_limit: 0,
     parse_error: '',
     pure_read: false,
+    masked: [{ rule: 'card-numbers', count: 1 }],
   },
   'decision.made': {
     command: 1,
@@ -137,12 +138,17 @@ const commands: Pick<
     format: 'raw',
     offset: 65_536,
     bytes: Buffer.from('1\tshipped\n'),
+    masked: [],
   },
 }
 
 const approvals: Pick<
   EventBodies,
-  'approval.requested' | 'approval.decided' | 'approval.expired' | 'approval.consumed'
+  | 'approval.requested'
+  | 'approval.decided'
+  | 'approval.expired'
+  | 'approval.consumed'
+  | 'approval.rejected'
 > = {
   'approval.requested': {
     approval: Buffer.alloc(32),
@@ -154,6 +160,8 @@ const approvals: Pick<
     quorum: 2,
     expires: sample_time_us + 900_000_000,
     estimated_rows: -1,
+    rules: ['ddl-needs-two'],
+    link: 'https://cairn.example/approvals/3f9a2b',
   },
   'approval.decided': {
     approval,
@@ -164,6 +172,15 @@ const approvals: Pick<
     approver_subject: 'grace',
     approver_groups: ['dba'],
     signature: Buffer.alloc(64, 0x5a),
+    approver_names: ['grace', 'grace@example.com'],
+    channel: 'cli',
+  },
+  'approval.rejected': {
+    approval,
+    reason: 'requester',
+    detail: 'ada triggered the run that asks',
+    approver_issuer: 'https://login.example',
+    approver_subject: 'ada',
   },
   'approval.expired': { approval, reason: 'timeout' },
   'approval.consumed': {
@@ -231,6 +248,7 @@ const gateway: Pick<
     requested_target: 'orders',
     requested_role: 'migrator',
     rules: [],
+    differences: [{ field: 'ref', expected: 'refs/heads/main', actual: 'refs/heads/dev' }],
   },
   'session.ended': {
     reason: 'client_closed',
@@ -248,6 +266,19 @@ const gateway: Pick<
 export const samples: EventBodies = {
   ...gateway,
   ...commands,
+  'token.claimed': {
+    token: sha256('token').toString('hex'),
+    claim: 'c1f0a5d2',
+    uses: 1,
+    expires: sample_time_us + 300_000_000,
+  },
+  'token.revoked': {
+    kind: 'run',
+    token: '',
+    run: '["https://token.actions.githubusercontent.com","acme/shop","9182736455","1"]',
+    reason: 'the job is over',
+    revoked_by: 'repo:acme/shop:ref:refs/heads/main',
+  },
   ...approvals,
   'alert.raised': {
     rule: 'CRN-SIG-0007',

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { SqlAnalysis } from '#core/sql/analysis.ts'
+import { effectOn, type SqlAnalysis } from '#core/sql/analysis.ts'
 import { builtin_rules } from '#core/policy/decision.ts'
 import { evaluateCommand, evaluateSession } from '#core/policy/evaluate.ts'
 import { anyOf } from '#core/policy/pattern.ts'
@@ -42,7 +42,7 @@ const analysis = (...actions: readonly string[]): SqlAnalysis => ({
   ok: true,
   fingerprint: '',
   statements: [
-    { verb: 'x', offset: 0, length: 1, effects: actions.map((action) => ({ action, object: '' })) },
+    { verb: 'x', offset: 0, length: 1, effects: actions.map((action) => effectOn(action)) },
   ],
   pureRead: false,
   prepares: [],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { SqlAnalysed, SqlUnparsed } from '#core/sql/analysis.ts'
+import { effectOn, type SqlAnalysed, type SqlUnparsed } from '#core/sql/analysis.ts'
 import { analyzeText } from '#core/sql/analyze.ts'
 import { statement_effects_max } from '#core/sql/walk.ts'
 import { loadSqlParser } from '#core/sql/parser.ts'
@@ -52,7 +52,7 @@ describe('effects of a statement', () => {
     const many = Array.from({ length: statement_effects_max + 50 }, (_, index) => `t${index}`)
     const effects = analysed(`select 1 from ${many.join(', ')}`).statements[0]?.effects ?? []
     expect(effects).toHaveLength(statement_effects_max + 1)
-    expect(effects.at(-1)).toEqual({ action: 'unknown', object: '' })
+    expect(effects.at(-1)).toEqual(effectOn('unknown'))
   })
 })
 
@@ -82,10 +82,7 @@ describe('what stays in a session', () => {
         types: 2,
         text: '/* c */ insert into t select * from u',
         verb: 'insert',
-        effects: [
-          { action: 'insert', object: 't' },
-          { action: 'select', object: 'u' },
-        ],
+        effects: [effectOn('insert', 't'), effectOn('select', 'u')],
         pureRead: false,
       },
       { name: 'b', types: 0, text: `select 'ü' as a`, verb: 'select', effects: [], pureRead: true },
@@ -178,8 +175,6 @@ describe('a text that cannot be parsed', () => {
   it('is found behind nine megabytes of padding', () => {
     const padding = ' '.repeat(9_000_000)
     for (const text of [`select 1;${padding}drop table t`, `/*${padding}*/drop table t`])
-      expect(analysed(text).statements.at(-1)?.effects).toEqual([
-        { action: 'ddl.drop', object: 't' },
-      ])
+      expect(analysed(text).statements.at(-1)?.effects).toEqual([effectOn('ddl.drop', 't')])
   })
 })

@@ -147,6 +147,8 @@ describe('every execution is a command', () => {
     expect(command?.statements.flatMap(({ effects }) => effects)).toContainEqual({
       action: 'delete',
       object: 'y',
+      columns: [],
+      via: '',
     })
   })
 

@@ -104,7 +104,7 @@ export const commandReceived = (text: string): EventBodies['command.received'] =
       verb: 'select',
       offset: 0,
       length: text.length,
-      effects: [{ action: 'select', object: 'accounts' }],
+      effects: [{ action: 'select', object: 'accounts', columns: [], via: '' }],
     },
   ],
   statement_name: '',
@@ -113,6 +113,7 @@ export const commandReceived = (text: string): EventBodies['command.received'] =
   row_limit: 0,
   parse_error: '',
   pure_read: true,
+  masked: [],
 })
 
 export const decisionMade = (command: number): EventBodies['decision.made'] => ({

@@ -276,6 +276,7 @@ const recordRefusal = (
       requested_target: shown(connection, progress.requested_target).slice(0, 256),
       requested_role: shown(connection, progress.requested_role).slice(0, 256),
       rules: refusal.rules,
+      differences: [],
     })
     // Nobody waits for it: the refusal stands whether or not it can be recorded.
     deps.recorder.durable().catch(() => undefined)

@@ -36,6 +36,7 @@ export const openCopyInput = (recorder: SessionRecorder, chunk_bytes_max: number
         format: 'pg3',
         offset: owner.input_bytes,
         bytes,
+        masked: [],
       })
       owner.input_bytes += bytes.length
     }

@@ -94,6 +94,7 @@ export const openReceiver = (options: {
       row_limit: received.row_limit,
       parse_error: statement.parse_error,
       pure_read: statement.pure_read,
+      masked: [],
     })
     const decision = decide(received)
     const own = received.refusal

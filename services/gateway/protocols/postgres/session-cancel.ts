@@ -48,6 +48,7 @@ export const openSessionCancel = (options: SessionCancelOptions): SessionCancel 
       row_limit: 0,
       parse_error: '',
       pure_read: false,
+      masked: [],
     })
     session.append('decision.made', {
       command,

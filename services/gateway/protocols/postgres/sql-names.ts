@@ -1,3 +1,4 @@
+import { effectOn } from '#core/sql/analysis.ts'
 import type { PendingChange } from './in-flight.ts'
 import type { Prepared } from './prepared.ts'
 import type { SessionState } from './state.ts'
@@ -16,7 +17,7 @@ type Statements = StatementText['statements']
 
 /** A statement that EXECUTE names and the gateway never saw: it may exist all the same (made inside a function). */
 const opaque: Statements = [
-  { verb: 'unknown', offset: 0, length: 0, effects: [{ action: 'unknown', object: '' }] },
+  { verb: 'unknown', offset: 0, length: 0, effects: [effectOn('unknown')] },
 ]
 
 /**

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { isAscii } from 'node:buffer'
 import type { CommandReceived } from '#core/events/types.ts'
 import {
+  effectOn,
   firstVerb,
   type PreparedText,
   type SqlAnalysed,
@@ -256,10 +257,8 @@ const backslashes_in_doubt =
 const unreadable = {
   verb: 'unknown',
   fingerprint: '',
-  statements: [
-    { verb: 'unknown', offset: 0, length: 0, effects: [{ action: 'unknown', object: '' }] },
-  ],
+  statements: [{ verb: 'unknown', offset: 0, length: 0, effects: [effectOn('unknown')] }],
   pure_read: false,
   names: null,
   unsettling: true,
-} as const
+}

@@ -1,3 +1,4 @@
+import { effectOn } from '#core/sql/analysis.ts'
 import { addItem, recordCommand, type Run } from './batch.ts'
 import { readParameters } from './bound-parameters.ts'
 import { sqlstate } from './errors.ts'
@@ -106,7 +107,7 @@ export const takeFunctionCall = (run: Run, frame: Frame): Taken => {
   const { options, state } = run
   recordLoose(run)
   const verb = 'function_call'
-  const effects = [{ action: `call:${message.oid >>> 0}`, object: '' }]
+  const effects = [effectOn(`call:${message.oid >>> 0}`)]
   recordCommand(
     run,
     {

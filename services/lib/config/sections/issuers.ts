@@ -1,16 +1,5 @@
 import { z } from 'zod'
-import {
-  claimPatterns,
-  host,
-  name,
-  namePatterns,
-  path,
-  remotePort,
-  secret,
-  text,
-  textOrList,
-  whole,
-} from '../scalars.ts'
+import { name, path, textOrList, whole } from '../scalars.ts'
 
 /** Signature algorithms an issuer may be allowed: asymmetric ones only, so that a public key can never verify a forged HMAC. */
 export const signature_algorithms = [
@@ -109,79 +98,3 @@ export const issuers = z
   .max(100)
   .default([])
   .describe('Issuers of OIDC tokens that are accepted.')
-
-export const targets = z
-  .array(
-    z.strictObject({
-      name: name('Name that clients and policies use.'),
-      protocol: z.enum(['postgres']).default('postgres').describe('Protocol of the target.'),
-      host: host('Host of the target.'),
-      port: remotePort('Port of the target.').default(5432),
-      tls: z
-        .strictObject({
-          mode: z
-            .enum(['disable', 'require', 'verify-ca', 'verify-full'])
-            .default('verify-full')
-            .describe(
-              'As libpq names them: none; encrypted; certificate checked; certificate and name checked.',
-            ),
-          ca_file: path(
-            'PEM file of the authorities to trust; default the system ones.',
-          ).exactOptional(),
-          server_name: host('Name to check and to send, where it is not the host.').exactOptional(),
-        })
-        .prefault({})
-        .describe('TLS to the target.'),
-      default_database: text('Database when the client names none.', 63).default('postgres'),
-      connect_timeout_ms: whole(100, 600_000, 'Limit for connecting and logging in.').default(
-        10_000,
-      ),
-      roles: z
-        .array(
-          z.strictObject({
-            name: name('Role that a client asks for.'),
-            credential: name('Name of the credential the gateway uses for it.'),
-          }),
-        )
-        .max(1000)
-        .default([])
-        .describe('Roles of the target, each with its credential.'),
-    }),
-  )
-  .max(1000)
-  .default([])
-  .describe('What sessions can reach.')
-
-export const credentials = z
-  .array(
-    z.strictObject({
-      name: name('Name that roles refer to.'),
-      user: text('User at the target.', 63),
-      password: secret('Password at the target.'),
-    }),
-  )
-  .max(1000)
-  .default([])
-  .describe('Credentials of targets. Clients never see them.')
-
-export const policies = z
-  .array(
-    z.strictObject({
-      name: name('Name that stands in every decision.'),
-      effect: z
-        .enum(['allow', 'deny'])
-        .describe('deny beats allow; what no policy allows is denied.'),
-      issuers: namePatterns('Issuers it applies to; default all.').default(['*']),
-      claims: claimPatterns('Claims that must match, all of them.').default({}),
-      targets: namePatterns('Targets it applies to.').default(['*']),
-      roles: namePatterns('Roles it applies to.').default(['*']),
-      databases: z
-        .array(z.string().min(1).max(63))
-        .max(1000)
-        .default(['*'])
-        .describe('Databases it applies to, "*" standing for any run of characters.'),
-    }),
-  )
-  .max(1000)
-  .default([])
-  .describe('Who may reach what. Default deny.')
