@@ -2,17 +2,15 @@ import { readFile } from 'node:fs/promises'
 import { createSqlAnalyzer } from '#core/sql/analyzer.ts'
 import { loadSqlParser } from '#core/sql/parser.ts'
 import { redactSecrets } from '#core/sql/redaction.ts'
-import { evaluateCommand, evaluateSession } from '#core/policy/evaluate.ts'
-import type { SessionRequest } from '#core/policy/policy-set.ts'
 import type { Config } from '#lib/config/schema.ts'
 import { openAuthenticator } from '#lib/identity/authenticator.ts'
 import type { Logger } from '#lib/logger.ts'
 import { openProcessMetrics } from '#lib/metrics.ts'
 import { serverTls } from '#lib/tls.ts'
 import { openCancelRelay, type CancelMessage } from './cancel-relay.ts'
-import { holdPolicy, loadPolicy, type PolicyHolder } from './policy/policy.ts'
+import { openDecider } from './policy/decider.ts'
+import { holdPolicy, loadPolicy } from './policy/policy.ts'
 import { openCancelKeys } from './protocols/postgres/cancel.ts'
-import type { Decider, SessionFacts } from './protocols/postgres/admission.ts'
 import { openPostgresListener } from './protocols/postgres/listener.ts'
 import { openStatementReader } from './protocols/postgres/statement.ts'
 import { openTargets } from './protocols/postgres/target.ts'
@@ -29,42 +27,6 @@ export type GatewayDeps = {
 
 export interface RunningGateway extends AsyncDisposable {
   readonly ports: Readonly<Record<string, number>>
-}
-
-const requestOf = (facts: SessionFacts): SessionRequest => ({
-  issuer: facts.identity.issuer,
-  claims: facts.identity.claims,
-  protocol: 'postgres',
-  target: facts.target,
-  role: facts.role,
-  database: facts.database,
-})
-
-/** The decision point over the policy in force. A session's own decision is made once and asked again when the policy changes. */
-const openDecider = (policy: PolicyHolder): Decider => {
-  const sessions = new WeakMap<SessionFacts, Parameters<typeof evaluateCommand>[1]>()
-  const remembered = (facts: SessionFacts): Parameters<typeof evaluateCommand>[1] => {
-    const known = sessions.get(facts)
-    if (known !== undefined) return known
-    const request = requestOf(facts)
-    const session = { request, decision: evaluateSession(policy.current().set, request) }
-    sessions.set(facts, session)
-    return session
-  }
-  return {
-    session: (facts) => {
-      const { decision } = remembered(facts)
-      const allowed = decision.outcome === 'allow' || decision.dry_run
-      return {
-        outcome: allowed ? 'allow' : 'deny',
-        rules: decision.rules,
-        reason: decision.reason,
-        policy_digest: decision.policy_digest,
-      }
-    },
-    command: (facts, { statement }) =>
-      evaluateCommand(policy.current().set, remembered(facts), statement.analysis),
-  }
 }
 
 const packageVersion = async (): Promise<string> => {

@@ -15,6 +15,24 @@ export type Decision = {
   readonly dry_run: boolean
 }
 
+/** Who must say yes to a held command, and until when. */
+export type HoldTerms = {
+  /** Groups whose members may decide; never empty. */
+  readonly groups: readonly string[]
+  /** How many persons must approve, 1 or more, all of them different ones. */
+  readonly quorum: number
+  /** How long it waits for them, seconds. */
+  readonly expires_s: number
+  /** The policies that hold it. */
+  readonly rules: readonly string[]
+}
+
+/** What the policy says about one command. */
+export type CommandDecision = Decision & {
+  /** Set when the outcome is hold, and only then. */
+  readonly hold: HoldTerms | null
+}
+
 /** Rules that are not in any file. Their names cannot be taken: a colon is not allowed in a policy's name. */
 export const builtin_rules = {
   /** Nothing allows it. */

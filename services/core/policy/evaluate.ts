@@ -1,5 +1,5 @@
 import type { SqlAnalysis } from '#core/sql/analysis.ts'
-import { builtin_rules, type Decision, type Outcome } from './decision.ts'
+import { builtin_rules, type CommandDecision, type Decision, type Outcome } from './decision.ts'
 import type { PolicySet, SessionRequest } from './policy-set.ts'
 import { riskOf } from './risk.ts'
 
@@ -45,11 +45,11 @@ export const evaluateCommand = (
   set: PolicySet,
   session: PolicySession,
   analysis: SqlAnalysis,
-): Decision => {
+): CommandDecision => {
   const current = session.decision.policy_digest === set.digest
   const base = current ? session.decision : evaluateSession(set, session.request)
   const risk = riskOf(analysis)
-  if (analysis.ok || base.outcome === 'deny') return { ...base, risk }
+  if (analysis.ok || base.outcome === 'deny') return { ...base, risk, hold: null }
   return {
     outcome: 'deny',
     rules: [builtin_rules.unparsed],
@@ -58,5 +58,6 @@ export const evaluateCommand = (
     risk,
     // Not a policy's opinion: it is enforced also in a dry run.
     dry_run: false,
+    hold: null,
   }
 }

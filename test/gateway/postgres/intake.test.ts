@@ -39,6 +39,7 @@ const openClientHalf = () => {
         policy_digest: '',
         risk: 0,
         dry_run: false,
+        hold: null,
       }),
       counted: () => undefined,
     }),

@@ -131,6 +131,7 @@ const open = async (
       policy_digest: '',
       risk: 0,
       dry_run: false,
+      hold: null,
     }),
     statements,
     reads,

@@ -1,14 +1,11 @@
 import type { DecisionMade } from '#core/events/types.ts'
-import { builtin_rules } from '#core/policy/decision.ts'
+import { builtin_rules, type CommandDecision } from '#core/policy/decision.ts'
 import { refusalOf as unparsedRefusal } from '#core/sql/refusal.ts'
 import type { SessionRecorder } from '../../recorder/port.ts'
 import { newCommand, type Command } from './command.ts'
 import { sqlstate, type NativeError } from './errors.ts'
 import type { RecordedParameter } from './prepared.ts'
 import type { StatementText } from './statement.ts'
-
-/** What the policy says about a command; recorded as it is. */
-export type CommandDecision = Omit<DecisionMade, 'command'>
 
 /** A command as the decision point sees it. */
 export type CommandFacts = {
@@ -67,6 +64,16 @@ const policyRefusal = (decision: CommandDecision, { analysis }: StatementText): 
   }
 }
 
+/** A decision as it is recorded; what the gateway itself refuses is denied, whatever the policy said. */
+const decisionMade = (
+  command: number,
+  { outcome, rules, reason, policy_digest, risk, dry_run }: CommandDecision,
+  own: Refusal | null,
+): DecisionMade =>
+  own === null
+    ? { command, outcome, rules, reason, policy_digest, risk, dry_run }
+    : { command, outcome: 'deny', rules: [], reason: own.reason, policy_digest, risk, dry_run }
+
 /**
  * Records commands: command.received, decision.made and, when it is not allowed, command.refused, in one synchronous step.
  * `hold` and `mask` need parts that this gateway does not have yet: they refuse.
@@ -98,12 +105,7 @@ export const openReceiver = (options: {
     })
     const decision = decide(received)
     const own = received.refusal
-    recorder.append(
-      'decision.made',
-      own === null
-        ? { ...decision, command: id }
-        : { ...decision, command: id, outcome: 'deny', rules: [], reason: own.reason },
-    )
+    recorder.append('decision.made', decisionMade(id, decision, own))
     const refusal =
       own ??
       (decision.outcome === 'allow' || decision.dry_run ? null : policyRefusal(decision, statement))
