@@ -36,6 +36,7 @@ export const frame_topics = [
   'cairn.alerts',
   'cairn.seals',
   'cairn.notary',
+  'cairn.tokens',
 ] as const
 
 export const topicNumber = (topic: string): number => {
