@@ -9,6 +9,7 @@ import type {
   StoredRecord,
   TopicSpec,
 } from '#lib/log/port.ts'
+import { followContract } from './log-follow.ts'
 import { openPlace, type LogPlace } from './log-open.ts'
 import { rangeOf, readAll, record, startChild, texts, until } from './log-support.ts'
 
@@ -629,6 +630,10 @@ export const logContract = (name: string, harness: LogHarness): void => {
       const last: bigint[] = []
       for await (const each of log.read(topic, 0, 1_198n)) last.push(each.offset)
       expect(last).toEqual([1_198n, 1_199n])
+    })
+
+    describe('a follower', () => {
+      followContract({ place: harness.place, log: () => log, open, newTopic })
     })
 
     test('topics: creating them again changes nothing, another number of partitions is refused', async () => {

@@ -589,10 +589,10 @@ export type TokenClaimed = {
   readonly expires: number
 }
 
-/** Tokens are dead before their time, and sessions opened with them end. */
+/** Tokens are dead before their time, and sessions opened with them end; or one session ends. */
 export type TokenRevoked = {
   /** What is revoked. */
-  readonly kind: 'token' | 'run'
+  readonly kind: 'token' | 'run' | 'session'
   /** kind token: SHA-256 of issuer and token id, hex; else empty. */
   readonly token: string
   /** kind run: issuer, repository, run and attempt, as one JSON list; else empty. */
@@ -601,6 +601,8 @@ export type TokenRevoked = {
   readonly reason: string
   /** Who asked for it, or what. */
   readonly revoked_by: string
+  /** kind session: id of the session, hex; else empty. */
+  readonly session: string
 }
 
 /** Someone replayed a session or read responses. */

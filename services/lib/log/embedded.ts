@@ -1,6 +1,7 @@
 import { CairnError } from '#lib/error.ts'
 import { openGroupCommit } from './embedded-commit.ts'
 import { openDatabase } from './embedded-database.ts'
+import { openFollower } from './embedded-follow.ts'
 import { openGroups } from './embedded-group.ts'
 import { openRecordReader, openRecordWriter, type PartitionRow } from './embedded-records.ts'
 import { openRetention, type RetentionCounts } from './embedded-retention.ts'
@@ -8,7 +9,7 @@ import { openSubscription } from './embedded-subscription.ts'
 import { openTopics } from './embedded-topics.ts'
 import { openWatch } from './embedded-watch.ts'
 import { partitionOf } from './murmur2.ts'
-import type { Log, LogSubscription, StoredRecord, TopicLag } from './port.ts'
+import type { Log, LogFollower, LogSubscription, StoredRecord, TopicLag } from './port.ts'
 import { isProcessGone, ownProcessMark } from './process-mark.ts'
 import { checkRecords } from './record-check.ts'
 
@@ -69,7 +70,7 @@ export const openEmbeddedLog = (options: EmbeddedLogOptions): EmbeddedLog => {
     interval_ms: options.prune_interval_ms ?? 60_000,
     onTrouble: (error) => options.onTrouble?.(error),
   })
-  const subscriptions = new Set<LogSubscription>()
+  const subscriptions = new Set<LogSubscription | LogFollower>()
   let closing: Promise<void> | null = null
 
   const openOnly = (): void => {
@@ -138,6 +139,18 @@ export const openEmbeddedLog = (options: EmbeddedLogOptions): EmbeddedLog => {
       })
       subscriptions.add(subscription)
       return subscription
+    },
+    follow: async (wanted) => {
+      openOnly()
+      const partitions = topics.partitionsOf(wanted.topic)
+      const follower = openFollower(wanted, {
+        watch,
+        reader,
+        partitions: partitions.map((_, partition) => topics.boundsOf(wanted.topic, partition)),
+        closed: (one) => subscriptions.delete(one),
+      })
+      subscriptions.add(follower)
+      return follower
     },
     read: (topic, partition, from, to) => read(topics.boundsOf(topic, partition), from, to),
     lag: async (group, names) => names.flatMap((topic): TopicLag[] => topics.lag(group, topic)),

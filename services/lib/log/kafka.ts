@@ -1,6 +1,7 @@
 import { CairnError } from '#lib/error.ts'
 import { openKafkaAdmin } from './kafka-admin.ts'
 import { openKafkaClients, type KafkaSettings } from './kafka-client.ts'
+import { followKafka } from './kafka-follow.ts'
 import { openKafkaProducer } from './kafka-producer.ts'
 import { readPartition } from './kafka-read.ts'
 import { kafka_times, openKafkaSubscription, type KafkaTimes } from './kafka-subscription.ts'
@@ -68,25 +69,33 @@ export const openKafkaLog = async (options: KafkaLogOptions): Promise<Log> => {
     )
   }
 
+  const subscribe: Log['subscribe'] = async (wanted) => {
+    openOnly()
+    for (const topic of wanted.topics) await admin.partitionsOf(topic)
+    const subscription = openKafkaSubscription(wanted, {
+      clients,
+      admin,
+      times,
+      now_ms,
+      closed: (one) => subscriptions.delete(one),
+    })
+    subscriptions.add(subscription)
+    return subscription
+  }
+
   return {
     append: async (topic, records) => {
       openOnly()
       const bytes = checkRecords(topic, records)
       return producer.append(topic, records, bytes)
     },
-    subscribe: async (wanted) => {
-      openOnly()
-      for (const topic of wanted.topics) await admin.partitionsOf(topic)
-      const subscription = openKafkaSubscription(wanted, {
-        clients,
-        admin,
-        times,
-        now_ms,
-        closed: (one) => subscriptions.delete(one),
-      })
-      subscriptions.add(subscription)
-      return subscription
-    },
+    subscribe,
+    follow: (wanted) =>
+      followKafka(wanted, {
+        group: `cairn-follow-${options.id()}`,
+        boundsOf: admin.boundsOf,
+        subscribe,
+      }),
     read,
     lag: async (group, topics) => {
       const lags: TopicLag[] = []

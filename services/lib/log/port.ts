@@ -85,6 +85,20 @@ export interface LogSubscription extends AsyncDisposable {
   readonly finished: Promise<void>
 }
 
+export type FollowOptions = {
+  readonly topic: string
+  /** Called with records of one partition, in offset order, none twice. Must not throw. */
+  readonly onRecords: (records: readonly StoredRecord[]) => void
+  /** Trouble that the follower survives; for log lines and metrics. */
+  readonly onTrouble?: (error: Error) => void
+}
+
+/** Reads a whole topic for as long as it is open: every follower sees every record. */
+export interface LogFollower extends AsyncDisposable {
+  /** Resolves when what stood in the topic as the follower was opened has been handed out. */
+  readonly caughtUp: Promise<void>
+}
+
 export type TopicLag = {
   readonly topic: string
   readonly partition: number
@@ -107,6 +121,12 @@ export interface Log extends AsyncDisposable {
    */
   append(topic: string, records: readonly LogRecord[]): Promise<readonly LogPosition[]>
   subscribe(options: SubscribeOptions): Promise<LogSubscription>
+  /**
+   * Follows a topic from its first kept record on, without a group and without a position: for state that every process folds for itself. A
+   * record that this process appended comes as soon as it is durable, one of another process within 25 ms (embedded) or as the broker hands it out.
+   * Throws CairnError('log_unknown_topic' | 'log_unavailable').
+   */
+  follow(options: FollowOptions): Promise<LogFollower>
   /** Reads a range without a group, for rebuilds and tools; the iterator ends at `hi` or at the end of the partition as of the call. */
   read(topic: string, partition: number, from: bigint, to?: bigint): AsyncIterable<StoredRecord>
   /** Partitions of a topic, with their bounds and a group's position. */

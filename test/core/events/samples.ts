@@ -278,6 +278,7 @@ export const samples: EventBodies = {
     run: '["https://token.actions.githubusercontent.com","acme/shop","9182736455","1"]',
     reason: 'the job is over',
     revoked_by: 'repo:acme/shop:ref:refs/heads/main',
+    session: '',
   },
   ...approvals,
   'alert.raised': {

@@ -17,6 +17,7 @@ export const openLog = async (
       return log.append(topic, records)
     },
     subscribe: (options) => log.subscribe(options),
+    follow: (options) => log.follow(options),
     read: (topic, partition, from, to) => log.read(topic, partition, from, to),
     lag: (group, topics) => log.lag(group, topics),
     ensureTopics: (topics) => log.ensureTopics(topics),
