@@ -9,6 +9,7 @@ import { openProcessMetrics } from '#lib/metrics.ts'
 import { serverTls } from '#lib/tls.ts'
 import { openCancelRelay, type CancelMessage } from './cancel-relay.ts'
 import { openDecider } from './policy/decider.ts'
+import { openCredentialBroker } from './credentials/broker.ts'
 import { holdPolicy, loadPolicy } from './policy/policy.ts'
 import { openCancelKeys } from './protocols/postgres/cancel.ts'
 import { openPostgresListener } from './protocols/postgres/listener.ts'
@@ -92,12 +93,14 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
     const relay = opening.use(openCancelRelay(process, (message) => cancels.relayed(message)))
     send = relay.send
   }
+  const credentials = opening.use(openCredentialBroker(config, { env: process.env }))
   const listener = opening.use(
     await openPostgresListener({
       config,
       gateway_name,
       tls,
       targets: await openTargets(config),
+      credentials,
       authenticator: await openAuthenticator(config, { logger }),
       decider: openDecider(policy),
       recorder,

@@ -11,9 +11,11 @@ export type IssuedCredential = {
   readonly password: Secret
   /** When it ends by itself, microseconds since 1970; null if it does not. */
   readonly expires_us: number | null
+  /** Aborted when it has ended and its session has not; the reason is the words for it. */
+  readonly lost: AbortSignal
   /**
    * Ends it when the session is over: drops the role, revokes the lease. Never rejects: what could not be done now is done later, or by the
-   * credential's own expiry; resolves with the words for credential.revoked.
+   * credential's own expiry; resolves with the words for credential.revoked. A second call waits for the first.
    */
   revoke(): Promise<string>
 }

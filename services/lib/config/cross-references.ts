@@ -89,6 +89,28 @@ const credentialReferences = (root: Tree): Finding[] => {
   })
 }
 
+const sources = ['password', 'password_file', 'password_env'] as const
+
+/** A credential has one source, and the keys that go with it. */
+const credentialChecks = (root: Tree): Finding[] =>
+  listAt(root, 'credentials').flatMap((credential, index) => {
+    const path = ['credentials', index]
+    const given = sources.filter((key) => credential[key] !== undefined)
+    if (given.length !== 1)
+      return [
+        {
+          path,
+          message:
+            given.length === 0
+              ? `has no source: give one of ${sources.join(', ')}`
+              : `has ${given.length} sources: keep one of ${given.join(', ')}`,
+        },
+      ]
+    const users = ['user', 'user_file'].filter((key) => credential[key] !== undefined)
+    if (users.length === 0) return [{ path, message: 'user is missing (or user_file)' }]
+    return users.length > 1 ? [{ path, message: 'user and user_file: keep one of them' }] : []
+  })
+
 const issuerChecks = (root: Tree): Finding[] => {
   const issuers = listAt(root, 'issuers')
   const seen = new Set<string>()
@@ -189,6 +211,7 @@ export const crossReferenceErrors = (root: unknown): readonly Finding[] => {
     ...duplicates(listAt(treeAt(root, 'forward'), 'sinks'), ['forward', 'sinks'], 'sink'),
     ...issuerChecks(root),
     ...credentialReferences(root),
+    ...credentialChecks(root),
     ...policyReferences(root),
     ...apiReferences(root),
     ...adapterChecks(root),

@@ -67,6 +67,22 @@ api: 3
     ])
   })
 
+  test('a credential has one source and one user', () => {
+    const content = `credentials:
+  - { name: none, user: u }
+  - { name: two, user: u, password: p, password_file: ./p }
+  - { name: nobody, password_env: P }
+  - { name: both, user: u, user_file: ./u, password_env: P }
+  - { name: good, user_file: ./u, password_file: ./p }
+`
+    expect(space.errors(content)).toEqual([
+      'cairn.yaml:2:5: credentials[0]: has no source: give one of password, password_file, password_env',
+      'cairn.yaml:3:5: credentials[1]: has 2 sources: keep one of password, password_file',
+      'cairn.yaml:4:5: credentials[2]: user is missing (or user_file)',
+      'cairn.yaml:5:5: credentials[3]: user and user_file: keep one of them',
+    ])
+  })
+
   test.each([
     [
       'an empty file',

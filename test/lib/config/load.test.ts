@@ -121,7 +121,7 @@ describe('overrides', () => {
 describe('secrets', () => {
   test('a secret comes from the environment or from a file without its last newline', () => {
     const password = (content: string, env = {}) =>
-      accepted(content, env).config.credentials[0]?.password.reveal()
+      accepted(content, env).config.credentials[0]?.password?.reveal()
     space.write('secret', 'line one\nline two\n')
     const credential = (text: string) => `credentials: [{ name: a, user: u, password: "${text}" }]`
     expect(password(credential('${env:P}'), { P: 'pw' })).toBe('pw')

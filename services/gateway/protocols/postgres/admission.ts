@@ -1,11 +1,12 @@
 import type { Peer, Target } from '#core/events/types.ts'
 import type { Identity } from '#core/identity/identity.ts'
 import type { CommandDecision } from '#core/policy/decision.ts'
-import type { CredentialConfig } from '#lib/config/schema.ts'
 import type { Authenticator } from '#lib/identity/authenticator.ts'
+import type { CredentialBroker, IssuedCredential } from '../../credentials/port.ts'
 import { sqlstate } from './errors.ts'
 import type { CommandFacts } from './receive.ts'
 import { accessRefused, auditUnavailable, Refused, tokenRefused } from './refused.ts'
+import { issueCredential } from './session-credential.ts'
 import { readPassword, type ClientStart, type ClientStream } from './startup.ts'
 import { isStartupRefusal, readStartupRequest, type StartupRequest } from './startup-parameters.ts'
 import type { PostgresTarget } from './target.ts'
@@ -48,6 +49,7 @@ export type AdmissionDeps = {
   readonly authenticator: Authenticator
   readonly decider: Decider
   readonly targets: ReadonlyMap<string, PostgresTarget>
+  readonly credentials: CredentialBroker
   /** False while nothing can be recorded. */
   readonly recording: () => boolean
   /** True when no more sessions fit. */
@@ -61,7 +63,8 @@ export type Admission = {
   readonly request: StartupRequest
   readonly facts: SessionFacts
   readonly target: PostgresTarget
-  readonly credential: CredentialConfig
+  /** Whoever gets this has to see to it that it is revoked. */
+  readonly credential: IssuedCredential
   readonly decision: SessionDecision
 }
 
@@ -97,13 +100,16 @@ const checkRoom = (deps: AdmissionDeps): void => {
 }
 
 /**
- * Who is there, and may they? Reads the request, asks for the token, proves it, and asks the policy. The target has not heard of it
- * when this is over. Throws Refused.
+ * Who is there, and may they? Reads the request, asks for the token, proves it, asks the policy, and gets the credential. The target has not
+ * heard of the session when this is over. Throws Refused.
+ *
+ * @param signal aborted when the client goes
  */
 export const admit = async (
   deps: AdmissionDeps,
   start: SessionStart,
   progress: Progress,
+  signal: AbortSignal,
 ): Promise<Admission> => {
   const request = readRequest(start, progress)
   checkRoom(deps)
@@ -129,8 +135,6 @@ export const admit = async (
   const decision = deps.decider.session(facts)
   if (decision.outcome !== 'allow')
     throw new Refused('policy_denied', decision.reason, refused, decision.rules)
-  const credential = target.credentials.get(role)
-  if (credential === undefined)
-    throw new Refused('role_unknown', 'no such role at the target', refused, decision.rules)
+  const credential = await issueCredential(deps.credentials, facts, decision.rules, signal)
   return { request, facts, target, credential, decision }
 }

@@ -14,6 +14,7 @@ import { close_timeout_ms, linger_ms } from './limits.ts'
 import { auditUnavailable, Refused, startRefused, targetRefused } from './refused.ts'
 import { runSession, type Session, type SessionSummary } from './session.ts'
 import { openSessionCancel } from './session-cancel.ts'
+import { endCredential, giveBack, recordIssued } from './session-credential.ts'
 import { hideTokens } from './shown-tokens.ts'
 import { startClient, type ClientStart, type ClientStream } from './startup.ts'
 import { newSessionState } from './state.ts'
@@ -94,12 +95,21 @@ type OpenSession = {
   readonly started_ms: number
 }
 
-/** Logs in at the target; gives up when the client goes away. */
-const reachTarget = async (start: SessionStart, admission: Admission): Promise<Upstream> => {
-  const { target, credential, facts, request, decision } = admission
+/** Aborts when the client goes away while its session is being opened. */
+const watchClient = (stream: ClientStream): Disposable & { readonly signal: AbortSignal } => {
   const gone = new AbortController()
   const onGone = (): void => gone.abort()
-  start.stream.once('close', onGone)
+  if (stream.destroyed) onGone()
+  stream.once('close', onGone)
+  return {
+    signal: gone.signal,
+    [Symbol.dispose]: () => void stream.off('close', onGone),
+  }
+}
+
+/** Logs in at the target. */
+const reachTarget = async (admission: Admission, signal: AbortSignal): Promise<Upstream> => {
+  const { target, credential, facts, request, decision } = admission
   const { host, port, connect_timeout_ms } = target.config
   const connected = await connectUpstream({
     host,
@@ -110,9 +120,8 @@ const reachTarget = async (start: SessionStart, admission: Admission): Promise<U
     database: facts.database,
     parameters: request.parameters,
     timeout_ms: connect_timeout_ms,
-    signal: gone.signal,
+    signal,
   })
-  start.stream.off('close', onGone)
   if (!connected.ok) throw targetRefused(connected, decision.rules)
   return connected.upstream
 }
@@ -131,12 +140,7 @@ const recordStart = (
     credential: credential.name,
     target_user: credential.user,
   })
-  session.append('credential.issued', {
-    credential: credential.name,
-    kind: 'static',
-    principal: credential.user,
-    expires: null,
-  })
+  recordIssued(session, credential)
   return session
 }
 
@@ -149,11 +153,7 @@ const recordEnd = async (
 ): Promise<void> => {
   try {
     before()
-    session.append('credential.revoked', {
-      credential: admission.credential.name,
-      principal: admission.credential.user,
-      reason: 'the session is over',
-    })
+    await endCredential(session, admission.credential)
     session.append('session.ended', { ...summary, records: session.records + 1 })
     await deps.recorder.durable()
   } catch (error) {
@@ -190,7 +190,7 @@ const runOpenSession = async (
   open: OpenSession,
 ): Promise<void> => {
   const { admission, upstream, session } = open
-  const { facts, request, target } = admission
+  const { facts, request, target, credential } = admission
   const { recorder, logger, now_ms, signal, config } = deps
   let running: Session | null = null
   const cancel = openSessionCancel({
@@ -233,25 +233,50 @@ const runOpenSession = async (
   })
   deps.outcome('session')
   deps.onSession(running)
+  const onLost = (): void => running?.terminate('terminated', String(credential.lost.reason))
+  credential.lost.addEventListener('abort', onLost, { once: true })
+  if (credential.lost.aborted) onLost()
   const summary = await running.ended
+  credential.lost.removeEventListener('abort', onLost)
   deps.cancels.forget(key)
   await recordEnd(deps, open, summary, () => cancel.close())
 }
 
-/** Token, identity, policy, target, record, and only then the client is let in. Throws Refused. */
+/** Logs in at the target and begins the records of the session. A credential that comes to no session is given back. */
+const openSession = async (
+  connection: Connection,
+  start: SessionStart,
+  admission: Admission,
+  signal: AbortSignal,
+): Promise<OpenSession> => {
+  const { recorder, logger, now_ms } = connection.deps
+  let upstream: Upstream | null = null
+  try {
+    upstream = await reachTarget(admission, signal)
+    const session = recordStart(connection, start, admission)
+    return { admission, upstream, session, started_ms: now_ms() }
+  } catch (error) {
+    upstream?.stream.destroy()
+    // The client need not wait for it.
+    giveBack(recorder, contextOf(connection), admission.credential).catch((cause: unknown) =>
+      logger.warn({ err: cause }, 'the end of a credential could not be recorded'),
+    )
+    throw error instanceof CairnError ? auditUnavailable() : error
+  }
+}
+
+/** Token, identity, policy, credential, target, record, and only then the client is let in. Throws Refused. */
 const serveSession = async (connection: Connection, start: SessionStart): Promise<void> => {
   const { deps, progress } = connection
   const { recorder } = deps
-  const admission = await admit({ ...deps, recording: () => recorder.available }, start, progress)
-  const upstream = await reachTarget(start, admission)
-  let session: SessionRecorder
-  try {
-    session = recordStart(connection, start, admission)
-  } catch (error) {
-    upstream.stream.destroy()
-    throw error instanceof CairnError ? auditUnavailable() : error
-  }
-  const open: OpenSession = { admission, upstream, session, started_ms: deps.now_ms() }
+  using client = watchClient(start.stream)
+  const admission = await admit(
+    { ...deps, recording: () => recorder.available },
+    start,
+    progress,
+    client.signal,
+  )
+  const open = await openSession(connection, start, admission, client.signal)
   try {
     await recorder.durable()
   } catch {

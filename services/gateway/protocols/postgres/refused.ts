@@ -1,3 +1,4 @@
+import type { CairnError } from '#lib/error.ts'
 import { sqlstate, type NativeError } from './errors.ts'
 import type { ClientStart } from './startup.ts'
 import type { UpstreamFailure } from './upstream.ts'
@@ -40,6 +41,19 @@ export const auditUnavailable = (): Refused =>
     message: 'the session was refused: it could not be recorded',
     hint: 'The audit trail is not available. Try again later.',
   })
+
+/** No credential for the target. The client learns only that; the record says of which source, and why. */
+export const credentialUnavailable = (error: CairnError, rules: readonly string[]): Refused =>
+  new Refused(
+    'credential_unavailable',
+    error.message,
+    {
+      code: sqlstate.connection_failure,
+      message: 'the gateway has no credential for the target now',
+      hint: 'Try again later. The record of this refusal says what is wrong.',
+    },
+    rules,
+  )
 
 /** A connection that did not get as far as asking for a session. */
 export const startRefused = (start: Extract<ClientStart, { kind: 'refused' }>): Refused => {
