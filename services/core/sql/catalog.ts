@@ -9,6 +9,8 @@ export interface Catalog {
   relation(name: CatalogName, search_path: readonly string[]): CatalogRelation | undefined
   /** The relation with an OID, as RowDescription names it. */
   relationByOid(oid: number): CatalogRelation | undefined
+  /** Tables that inherit from a table, or are partitions of it, directly: reading it reads them. */
+  children(oid: number): readonly CatalogRelation[]
   /** Every function of a name that could be meant: along the search path when the schema is not given. */
   functions(name: CatalogName, search_path: readonly string[]): readonly CatalogFunction[]
 }
@@ -42,6 +44,8 @@ export type CatalogColumn = {
   /** attnum. */
   readonly number: number
   readonly type_oid: number
+  /** Expression of a generated column, stored or virtual, names qualified (pg_get_expr); null for every other column. */
+  readonly generated: string | null
 }
 
 export type CatalogFunction = {
