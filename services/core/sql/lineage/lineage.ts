@@ -1,6 +1,6 @@
 import type { CatalogRelation } from '../catalog.ts'
 
-/** A column of a base relation: views are resolved to what they are made of. */
+/** A column of a base relation. Views are resolved to what they are made of, and named as well: a rule may be about either. */
 export type SourceColumn = {
   readonly relation: CatalogRelation
   /** Name of the column; `*` stands for a whole row. */
@@ -37,19 +37,33 @@ export type ColumnParameter = { readonly number: number; readonly sources: reado
 
 /** Where the data of one statement comes from and goes to. */
 export type StatementLineage = {
-  /** Null when the statement returns no rows. For COPY TO STDOUT the columns of the copy; for COPY FROM STDIN null. */
+  /** Null when the statement returns no rows, or those of what it `continues`. For COPY TO STDOUT the columns of the copy; for COPY FROM STDIN null. */
   readonly outputs: readonly OutputColumn[] | null
   /** Every base column that is read anywhere in the statement, conditions included. */
   readonly reads: readonly SourceColumn[]
   readonly flows: readonly DataFlow[]
   readonly literals: readonly ColumnLiteral[]
   readonly parameters: readonly ColumnParameter[]
+  /**
+   * Columns that could be read off the number of rows, and off nothing masked: `generate_series(1, salary)`, `join digits d on d.n <= salary`,
+   * `limit (select ...)`. No mask of values hides these.
+   */
+  readonly rows: readonly SourceColumn[]
+  /**
+   * What the statement calls and nobody could follow: functions of somebody's own, by name. Their results are said to depend on their arguments
+   * only; they might read anything. Whoever must know what is shown refuses these.
+   */
+  readonly opaque: readonly string[]
   /** COPY ... FROM STDIN: the columns that the data goes to, in order; else null. */
   readonly copy_in: readonly SourceColumn[] | null
-  /** A cursor that DECLARE names; else empty. */
+  /** A cursor that DECLARE names; else empty. The outputs are those that FETCH will show. */
   readonly declares: string
+  /** A statement that PREPARE names; else empty. Outputs, flows, literals and parameters are those of the statement. */
+  readonly prepares: string
   /** A cursor that FETCH reads, or a statement that EXECUTE runs; else empty: the outputs are those of what it names. */
   readonly continues: string
+  /** EXECUTE: for each argument in order the literals in it (sources empty): they belong to the columns of that parameter. Else empty. */
+  readonly arguments: readonly (readonly ColumnLiteral[])[]
 }
 
 /** `ok` false: something in the text is not in the catalog, or cannot be followed. What it shows cannot be told: fail closed. */
