@@ -1,3 +1,5 @@
+import { customDetector } from '#core/masking/detectors/custom.ts'
+import { detectors } from '#core/masking/detectors/index.ts'
 import { isLoopbackHost } from '#lib/loopback.ts'
 import type { Path } from './problem.ts'
 
@@ -200,6 +202,46 @@ const apiReferences = (root: Tree): Finding[] => {
   )
 }
 
+const patternProblem = (re2: string): string | undefined => {
+  try {
+    customDetector({ name: '', re2, literal: '' })
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : 'no pattern in RE2 syntax'
+  }
+}
+
+const maskingChecks = (root: Tree): Finding[] => {
+  const masking = treeAt(root, 'masking')
+  const custom = listAt(masking, 'detectors')
+  const names = new Set([...detectors.keys(), ...namesOf(custom)])
+  const findings: Finding[] = []
+  custom.forEach((detector, index) => {
+    const at = ['masking', 'detectors', index]
+    const { name, re2 } = detector
+    if (typeof name === 'string' && detectors.has(name))
+      findings.push({ path: [...at, 'name'], message: 'Cairn has a detector of this name already' })
+    const problem = typeof re2 === 'string' ? patternProblem(re2) : undefined
+    if (problem !== undefined) findings.push({ path: [...at, 're2'], message: problem })
+  })
+  listAt(masking, 'rules').forEach((rule, index) => {
+    const at = ['masking', 'rules', index]
+    if (rule['method'] === 'hash' && masking['hash_key'] === undefined)
+      findings.push({
+        path: [...at, 'method'],
+        message: 'masking.hash_key is missing: method hash needs it',
+      })
+    textsAt(rule, 'detectors').forEach((name, position) => {
+      if (name !== '' && !names.has(name))
+        findings.push({
+          path: [...at, 'detectors', position],
+          message: `no detector has this name; ${known(names)}`,
+        })
+    })
+  })
+  return findings
+}
+
 /** What must hold between sections: references exist, names are unique, parts that need one another are there. */
 export const crossReferenceErrors = (root: unknown): readonly Finding[] => {
   if (!isTree(root)) return []
@@ -209,7 +251,14 @@ export const crossReferenceErrors = (root: unknown): readonly Finding[] => {
     ...duplicates(listAt(root, 'credentials'), ['credentials'], 'credential'),
     ...duplicates(listAt(root, 'policies'), ['policies'], 'policy'),
     ...duplicates(listAt(treeAt(root, 'forward'), 'sinks'), ['forward', 'sinks'], 'sink'),
+    ...duplicates(listAt(treeAt(root, 'masking'), 'rules'), ['masking', 'rules'], 'masking rule'),
+    ...duplicates(
+      listAt(treeAt(root, 'masking'), 'detectors'),
+      ['masking', 'detectors'],
+      'detector',
+    ),
     ...issuerChecks(root),
+    ...maskingChecks(root),
     ...credentialReferences(root),
     ...credentialChecks(root),
     ...policyReferences(root),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { credentials } from './sections/credentials.ts'
+import { masking } from './sections/masking.ts'
 import { issuers } from './sections/issuers.ts'
 import { policies } from './sections/policies.ts'
 import { targets } from './sections/targets.ts'
@@ -25,6 +26,7 @@ export const configSchema = z
     targets,
     credentials,
     policies,
+    masking,
     log,
     clickhouse,
     forward,

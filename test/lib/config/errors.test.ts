@@ -12,6 +12,33 @@ afterEach(() => {
 })
 
 describe('every error, each with its line', () => {
+  test('masking rules that cannot work say why', () => {
+    const content = `masking:
+  rules:
+    - name: a
+      detectors: [email, cards]
+    - name: a
+      columns: [email]
+      method: hash
+    - name: b
+  detectors:
+    - name: card
+      re2: '(?=x)'
+    - name: badge
+      re2: 'x*'
+`
+    expect(space.errors(content)).toEqual([
+      'cairn.yaml:4:26: masking.rules[0].detectors[1]: no detector has this name; known: email, card, iban, jwt, aws_key, gcp_key, private_key, us_ssn, phone, badge',
+      'cairn.yaml:5:7: masking.rules[1].name: another masking rule has this name already',
+      'cairn.yaml:6:17: masking.rules[1].columns[0]: expected table.column or schema.table.column, "*" standing for any run of characters',
+      'cairn.yaml:7:7: masking.rules[1].method: masking.hash_key is missing: method hash needs it',
+      'cairn.yaml:8:7: masking.rules[2]: the rule masks nothing: give columns or detectors',
+      'cairn.yaml:10:7: masking.detectors[0].name: Cairn has a detector of this name already',
+      'cairn.yaml:11:7: masking.detectors[0].re2: error parsing regexp: invalid or unsupported Perl syntax: `(?=`',
+      'cairn.yaml:13:7: masking.detectors[1].re2: the pattern matches the empty text',
+    ])
+  })
+
   test('a file with many mistakes lists all of them in order', () => {
     const content = `deployment: prod
 listners:
