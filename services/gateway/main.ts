@@ -10,6 +10,7 @@ import { serverTls } from '#lib/tls.ts'
 import { openCancelRelay, type CancelMessage } from './cancel-relay.ts'
 import { openDecider } from './policy/decider.ts'
 import { openCredentialBroker } from './credentials/broker.ts'
+import { recordSwept } from './credentials/swept.ts'
 import { holdPolicy, loadPolicy } from './policy/policy.ts'
 import { openCancelKeys } from './protocols/postgres/cancel.ts'
 import { openPostgresListener } from './protocols/postgres/listener.ts'
@@ -93,13 +94,23 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
     const relay = opening.use(openCancelRelay(process, (message) => cancels.relayed(message)))
     send = relay.send
   }
-  const credentials = opening.use(openCredentialBroker(config, { env: process.env }))
+  const targets = await openTargets(config)
+  const credentials = opening.use(
+    openCredentialBroker(config, {
+      gateway_name,
+      targets,
+      env: process.env,
+      onSwept: (swept) => recordSwept(recorder, { config, gateway_name, logger }, swept),
+      logger,
+      now_ms: () => Date.now(),
+    }),
+  )
   const listener = opening.use(
     await openPostgresListener({
       config,
       gateway_name,
       tls,
-      targets: await openTargets(config),
+      targets,
       credentials,
       authenticator: await openAuthenticator(config, { logger }),
       decider: openDecider(policy),
