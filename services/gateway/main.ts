@@ -8,9 +8,9 @@ import type { Logger } from '#lib/logger.ts'
 import { openProcessMetrics } from '#lib/metrics.ts'
 import { serverTls } from '#lib/tls.ts'
 import { openCancelRelay, type CancelMessage } from './cancel-relay.ts'
+import { openApprovals } from './approvals/approvals.ts'
 import { openDecider } from './policy/decider.ts'
 import { openCredentialBroker } from './credentials/broker.ts'
-import { recordSwept } from './credentials/swept.ts'
 import { holdPolicy, loadPolicy } from './policy/policy.ts'
 import { openCancelKeys } from './protocols/postgres/cancel.ts'
 import { openPostgresListener } from './protocols/postgres/listener.ts'
@@ -94,27 +94,19 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
     const relay = opening.use(openCancelRelay(process, (message) => cancels.relayed(message)))
     send = relay.send
   }
-  const targets = await openTargets(config)
-  const credentials = opening.use(
-    openCredentialBroker(config, {
-      gateway_name,
-      targets,
-      env: process.env,
-      onSwept: (swept) => recordSwept(recorder, { config, gateway_name, logger }, swept),
-      logger,
-      now_ms: () => Date.now(),
-    }),
-  )
+  const approvals = opening.use(await openApprovals({ config, recorder, logger }))
+  const credentials = opening.use(openCredentialBroker(config, { env: process.env }))
   const listener = opening.use(
     await openPostgresListener({
       config,
       gateway_name,
       tls,
-      targets,
+      targets: await openTargets(config),
       credentials,
       authenticator: await openAuthenticator(config, { logger }),
       decider: openDecider(policy),
       recorder,
+      holds: approvals.holds,
       statements: openStatementReader({
         analyze: (text) => analyzer.analyze(text),
         redact: redactSecrets,

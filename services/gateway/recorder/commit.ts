@@ -71,6 +71,8 @@ export interface Committer {
   readonly available: () => boolean
   readonly congested: () => boolean
   readonly drained: () => Promise<void>
+  /** Resolves when the log has everything appended so far. */
+  readonly shipped: () => Promise<void>
   /** The log has everything before this position. */
   readonly acknowledge: (position: JournalPosition) => void
   /** Refuses whoever still waits and writes no more. What is queued and not written is lost: call `durable` before. */
@@ -121,6 +123,8 @@ export const openCommitter = (options: CommitterOptions): Committer => {
   /** Trouble `slow` is over when this much is durable. */
   let slow_end = 0
   const pool: Buffer[] = []
+  /** Who waits for the log, in order. */
+  const shipments: { readonly end: number; readonly resolve: () => void }[] = []
 
   const setTrouble = (trouble: Trouble, reason: string | null): void => {
     if (troubles.has(trouble) === (reason !== null)) return
@@ -263,6 +267,7 @@ export const openCommitter = (options: CommitterOptions): Committer => {
   const acknowledge = (position: JournalPosition): void => {
     shipped = Math.max(shipped, journal.linear(position))
     while (awaiting.length > 0 && awaiting[0]!.end <= shipped) awaiting.shift()?.waiter?.resolve()
+    while (shipments.length > 0 && shipments[0]!.end <= shipped) shipments.shift()?.resolve()
     if (by_log && shipped >= slow_end) setTrouble('slow', null)
     checkFull()
     // Groups that found the journal full.
@@ -347,6 +352,10 @@ export const openCommitter = (options: CommitterOptions): Committer => {
     available: () => troubles.size === 0 && !closed,
     congested: () => queued >= high_water,
     drained,
+    shipped: () =>
+      shipped >= appended
+        ? done
+        : new Promise((resolve) => void shipments.push({ end: appended, resolve })),
     acknowledge,
     close,
   }

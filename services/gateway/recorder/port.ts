@@ -20,6 +20,8 @@ export interface Recorder extends AsyncDisposable {
   readonly congested: boolean
   /** Resolves when no longer congested (at once if it is not). */
   drained(): Promise<void>
+  /** Resolves when the log has everything appended so far, also what an earlier process left; waits for as long as the log is down. */
+  shipped(): Promise<void>
 }
 
 export interface SessionRecorder {
@@ -29,4 +31,6 @@ export interface SessionRecorder {
   append<T extends EventType>(type: T, body: EventBodies[T]): number
   /** Records minted in the session so far. */
   readonly records: number
+  /** Leaf hash of the latest of them, a copy; an approval.requested record's leaf is the approval's id. */
+  readonly leaf: Buffer
 }

@@ -120,6 +120,9 @@ const openSessionRecorder = (
     get records() {
       return chain.sseq
     },
+    get leaf() {
+      return Buffer.from(chain.sprev)
+    },
   }
 }
 
@@ -194,6 +197,7 @@ export const openRecorder = async (options: RecorderOptions): Promise<Recorder> 
       return committer.congested()
     },
     drained: committer.drained,
+    shipped: committer.shipped,
     [Symbol.asyncDispose]: () => {
       clearInterval(heartbeat)
       return (closing ??= Promise.resolve(adoption?.[Symbol.asyncDispose]()).then(() =>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { approvals } from './sections/approvals.ts'
 import { credentials } from './sections/credentials.ts'
 import { masking } from './sections/masking.ts'
 import { issuers } from './sections/issuers.ts'
@@ -27,6 +28,7 @@ export const configSchema = z
     credentials,
     policies,
     masking,
+    approvals,
     log,
     clickhouse,
     forward,
@@ -48,7 +50,6 @@ export type Config = ReadonlyDeep<z.output<typeof configSchema>>
 export type IssuerConfig = Config['issuers'][number]
 export type TargetConfig = Config['targets'][number]
 export type CredentialConfig = Config['credentials'][number]
-export type DatabaseRoleConfig = NonNullable<CredentialConfig['database_role']>
 export type ClickHouseConfig = Config['clickhouse']
 export type SinkConfig = Config['forward']['sinks'][number]
 export type ApiConfig = Config['api']

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { configSchema } from '#lib/config/schema.ts'
-import { openLogger } from '#lib/logger.ts'
 import { openCredentialBroker } from '../../../services/gateway/credentials/broker.ts'
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts'
 import { startPostgres, type TestPostgres } from '../../support/postgres.ts'
@@ -22,20 +21,13 @@ const broker = (
   source: Readonly<Record<string, unknown>>,
   env: Readonly<Record<string, string>> = {},
 ) => {
-  const config = configSchema.parse({
+  const { targets, credentials } = configSchema.parse({
     targets: [
       { name: 'shop', host: '127.0.0.1', roles: [{ name: 'app', credential: 'shop-app' }] },
     ],
     credentials: [{ name: 'shop-app', ...source }],
   })
-  return openCredentialBroker(config, {
-    gateway_name: 'gw/0',
-    targets: new Map(),
-    env,
-    onSwept: () => undefined,
-    logger: openLogger('gateway', 'silent'),
-    now_ms: () => Date.now(),
-  })
+  return openCredentialBroker({ targets, credentials }, { env })
 }
 
 const request = (role = 'app') => ({

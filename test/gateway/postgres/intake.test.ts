@@ -23,6 +23,7 @@ const openClientHalf = () => {
   const recorder = {
     id: Buffer.alloc(32),
     records: 0,
+    leaf: Buffer.alloc(32),
     append: <T extends EventType>(type: T, body: EventBodies[T]): number =>
       minted.push({ type, body }) - 1,
   }

@@ -58,12 +58,14 @@ const newHand = (): Hand => {
       get records() {
         return minted.length
       },
+      leaf: Buffer.alloc(32),
     },
     recorder: {
       openSession: () => hand.session,
       append: () => undefined,
       durable: () => new Promise((resolve, reject) => waits.push({ resolve, reject })),
       drained: () => new Promise((resolve) => drains.push(resolve)),
+      shipped: () => Promise.resolve(),
       get available() {
         return hand.available
       },
@@ -101,6 +103,13 @@ const statements = openStatementReader({
   text_bytes_max: 1024,
 })
 
+/** Nothing is held here: see session-hold.test.ts. */
+const no_approvals = {
+  holds: { open: () => null },
+  requester: { actor: null, pipeline: null, target: null },
+  estimate: () => Promise.resolve(-1),
+}
+
 const opened: Socket[] = []
 afterEach(() => {
   for (const socket of opened.splice(0)) socket.destroy()
@@ -133,6 +142,7 @@ const open = async (
       dry_run: false,
       hold: null,
     }),
+    approvals: no_approvals,
     statements,
     reads,
     message_bytes_max: 64 * 1024,

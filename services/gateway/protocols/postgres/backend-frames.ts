@@ -25,6 +25,8 @@ export interface BackendWalker {
   push(chunk: Buffer): void
   /** The next piece, or null at the end of the chunk. `error` for bytes that are no message. */
   next(): BackendPiece | 'invalid' | null
+  /** A message was given in part: its rest is to come. */
+  readonly within: boolean
 }
 
 /** 0 unknown, 1 may be handed on in pieces, 2 is needed whole. */
@@ -144,6 +146,9 @@ export const openBackendWalker = (): BackendWalker => {
     push: (next) => {
       chunk = next
       at = 0
+    },
+    get within() {
+      return left > 0
     },
     next: () => {
       if (at >= chunk.length) return null

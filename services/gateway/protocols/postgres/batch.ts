@@ -3,7 +3,7 @@ import type { NativeError } from './errors.ts'
 import type { Frame } from './frontend-frames.ts'
 import type { PendingChange } from './in-flight.ts'
 import type { Portal, Prepared } from './prepared.ts'
-import type { Received, ReceivedCommand } from './receive.ts'
+import type { HeldTerms, Received, ReceivedCommand } from './receive.ts'
 import type { SessionState } from './state.ts'
 import type { SessionRecorder } from '../../recorder/port.ts'
 import type { StatementReader } from './statement.ts'
@@ -67,6 +67,18 @@ export type IntakeOptions = {
   readonly chunk_bytes_max: number
 }
 
+/** A command that waits for people, and what waits behind it. */
+export type Holding = HeldTerms & {
+  readonly command: Command
+  readonly received: ReceivedCommand
+  /** Its messages. */
+  readonly members: readonly Item[]
+  /** Its messages and those that were read with them and stand behind its first one, in order; null until the run is over. */
+  items: readonly Item[] | null
+  /** Other commands among them. */
+  commands: readonly Command[]
+}
+
 /** Everything that one run of the intake works on. */
 export type Run = {
   readonly options: IntakeOptions
@@ -76,6 +88,8 @@ export type Run = {
   items: Item[]
   /** Those of them that belong to no command yet. */
   loose: Item[]
+  /** A command that has to wait: nothing more is taken. */
+  holding: Holding | null
 }
 
 /** Adds a message to the run. */
@@ -100,26 +114,36 @@ export const addItem = (run: Run, frame: Frame, more: Partial<Item> | null): Ite
   return item
 }
 
+/** A command takes its place in the batch. */
+export const enterBatch = (
+  { batch, state }: Run,
+  command: Command,
+  { pure_read, unsettling }: ReceivedCommand['statement'],
+): void => {
+  batch.recorded = true
+  if (!pure_read || command.refused) batch.pure = false
+  if (unsettling) state.proofs = false
+  if (!pure_read && !command.refused) {
+    state.disturbances++
+    state.unreported = batch.number
+  }
+  batch.commands.push(command)
+}
+
 /** Records and decides a command; its messages learn whose they are. */
 export const recordCommand = (
   run: Run,
   received: ReceivedCommand,
   members: readonly Item[],
 ): Command => {
-  const { batch, state } = run
-  const { command, refusal } = run.options.receive(received)
+  const { command, refusal, held } = run.options.receive(received)
   for (const item of members) {
     item.command = command
     item.refusal = refusal
   }
-  batch.recorded = true
-  if (!received.statement.pure_read || refusal !== null) batch.pure = false
-  if (received.statement.unsettling) state.proofs = false
-  if (!received.statement.pure_read && refusal === null) {
-    state.disturbances++
-    state.unreported = batch.number
-  }
-  batch.commands.push(command)
-  state.segmentCommand = command
+  run.batch.recorded = true
+  if (held === null) enterBatch(run, command, received.statement)
+  else run.holding = { ...held, command, received, members, items: null, commands: [] }
+  run.state.segmentCommand = command
   return command
 }

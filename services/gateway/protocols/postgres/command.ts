@@ -8,8 +8,8 @@ export type Command = {
   readonly id: number
   readonly kind: CommandReceived['kind']
   readonly statement: StatementText | null
-  /** Set when it was refused: nothing of it reaches the target. */
-  readonly refused: boolean
+  /** Set when it was refused, at once or after a wait: nothing of it reaches the target. */
+  refused: boolean
   /** What must not be recorded of its answers; null for nearly every command. */
   readonly secrets: SecretBytes | null
   /** Answers that are still due. */

@@ -4,6 +4,7 @@ import type { Context } from '#core/events/types.ts'
 import type { Config } from '#lib/config/schema.ts'
 import { CairnError } from '#lib/error.ts'
 import type { Logger } from '#lib/logger.ts'
+import type { Holds } from '../../approvals/holds.ts'
 import type { Recorder, SessionRecorder } from '../../recorder/port.ts'
 import { peerAddress, sessionContext } from '../../session-context.ts'
 import { admit, type Admission, type AdmissionDeps, type Progress } from './admission.ts'
@@ -29,6 +30,7 @@ export type ConnectionDeps = Omit<AdmissionDeps, 'recording'> & {
   readonly tls: SecureContext
   readonly recorder: Recorder
   readonly statements: StatementReader
+  readonly holds: Pick<Holds, 'open'>
   readonly cancels: CancelKeys
   readonly logger: Logger
   /** Monotonic clock, milliseconds with fractions. */
@@ -185,10 +187,11 @@ const proofsHold = (settings: ReadonlyMap<string, string>): boolean =>
 
 /** Lets the client in and runs the session to its end. */
 const runOpenSession = async (
-  deps: ConnectionDeps,
+  connection: Connection,
   start: SessionStart,
   open: OpenSession,
 ): Promise<void> => {
+  const { deps } = connection
   const { admission, upstream, session } = open
   const { facts, request, target, credential } = admission
   const { recorder, logger, now_ms, signal, config } = deps
@@ -199,6 +202,7 @@ const runOpenSession = async (
     target,
     key: upstream.key,
     open: () => running?.open === true,
+    withdraw: () => running?.withdraw() === true,
     now_ms,
     signal,
   })
@@ -221,6 +225,15 @@ const runOpenSession = async (
     recorder,
     session,
     decide: (command) => deps.decider.command(facts, command),
+    approvals: {
+      holds: deps.holds,
+      requester: {
+        actor: facts.identity.actor,
+        pipeline: facts.identity.pipeline,
+        target: connection.progress.target,
+      },
+      estimate: () => Promise.resolve(-1),
+    },
     statements: deps.statements,
     reads: config.gateway.reads,
     message_bytes_max: config.gateway.message_bytes_max,
@@ -285,7 +298,7 @@ const serveSession = async (connection: Connection, start: SessionStart): Promis
   }
   connection.admitted()
   if (start.stream.destroyed) await abandon(deps, open, 'client_closed')
-  else await runOpenSession(deps, start, open)
+  else await runOpenSession(connection, start, open)
 }
 
 const recordRefusal = (

@@ -27,6 +27,8 @@ export const sqlstate = {
   idle_session_timeout: '57P05',
   unknown_statement: '26000',
   unknown_portal: '34000',
+  /** The client, or somebody in its name, took the command back. */
+  query_canceled: '57014',
   invalid_parameter: '22023',
   unknown_database: '3D000',
   bad_encoding: '22021',
@@ -65,6 +67,20 @@ export const errorResponse = (error: NativeError): Buffer =>
     ...(error.detail === undefined ? [] : [`D${clean(error.detail)}`]),
     ...(error.hint === undefined ? [] : [`H${clean(error.hint)}`]),
     ...(error.position === undefined ? [] : [`P${error.position}`]),
+    'Rcairn',
+  ])
+
+export type NativeNotice = Pick<NativeError, 'message' | 'detail' | 'hint'>
+
+/** Bytes of a NoticeResponse. */
+export const noticeResponse = ({ message, detail, hint }: NativeNotice): Buffer =>
+  encode(backend.notice, [
+    'SNOTICE',
+    'VNOTICE',
+    'C00000',
+    `M${clean(message)}`,
+    ...(detail === undefined ? [] : [`D${clean(detail)}`]),
+    ...(hint === undefined ? [] : [`H${clean(hint)}`]),
     'Rcairn',
   ])
 

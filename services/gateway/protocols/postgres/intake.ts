@@ -1,10 +1,19 @@
-import { addItem, newBatch, type Batch, type IntakeOptions, type Run } from './batch.ts'
+import {
+  addItem,
+  newBatch,
+  type Batch,
+  type Holding,
+  type IntakeOptions,
+  type Run,
+} from './batch.ts'
 import { openCopyInput, type CopyInput } from './copy-input.ts'
 import { emit } from './emit.ts'
 import { isFrameError, openFrontendFramer, type Frame, type FrameError } from './frontend-frames.ts'
 import { messageNames, readOnlyString } from './frontend-messages.ts'
 import { recordMalformed } from './malformed.ts'
+import type { NativeError } from './errors.ts'
 import { flushMessage } from './frontend-writes.ts'
+import { keepBack, putBack } from './keep-back.ts'
 import { recordLoose } from './loose.ts'
 import { takeBind, takeClose, takeDescribe, takeExecute, takeParse } from './take-extended.ts'
 import { border, takeFunctionCall, takeQuery, violation, type Taken } from './take-query.ts'
@@ -17,11 +26,17 @@ import { frontend } from './wire.ts'
  * 2. record    each command is recorded and decided (batch.ts, receive.ts);
  * 3. emit      what is allowed is gathered for one write (emit.ts).
  *
- * When a message's meaning depends on answers that are still due, the intake parks it and goes on once they are here.
+ * When a message's meaning depends on answers that are still due, the intake parks it and goes on once they are here. When a command
+ * has to wait for people, what came before it is sent, and the intake takes nothing more until it is told how the wait ended.
  */
 
 export type IntakeResult =
-  | { readonly kind: 'batch'; readonly batch: Batch }
+  | {
+      readonly kind: 'batch'
+      readonly batch: Batch
+      /** A command that has begun to wait in this run. */
+      readonly held: Holding | null
+    }
   /** The stream cannot be understood; what came before it in this run is in the batch and must not be sent. */
   | { readonly kind: 'violation'; readonly batch: Batch; readonly error: FrameError }
 
@@ -32,6 +47,10 @@ export interface Intake {
   run(): IntakeResult
   /** A message waits for answers: call run() again when nothing is in flight. */
   readonly parked: boolean
+  /** A command waits for people: call resume(), then run() again. */
+  readonly holding: boolean
+  /** Ends the wait: the command goes, or it is refused with this. */
+  resume(refusal: NativeError | null): void
 }
 
 /** While it reads COPY data, the server takes these and nothing else. */
@@ -53,6 +72,7 @@ const takeSync = (run: Run, frame: Frame): Taken => {
     return 'taken'
   }
   recordLoose(run)
+  if (run.holding !== null) return 'wait'
   addItem(run, frame, { answered: state.segmentCommand })
   state.segmentCommand = null
   border(run)
@@ -102,12 +122,21 @@ export const openIntake = (options: IntakeOptions): Intake => {
   const { state } = options
   const framer = openFrontendFramer(options.message_bytes_max)
   const copy = openCopyInput(options.recorder, options.chunk_bytes_max)
-  const run: Run = { options, state, batch: newBatch(0), items: [], loose: [] }
+  const run: Run = {
+    options,
+    state,
+    batch: newBatch(0),
+    items: [],
+    loose: [],
+    holding: null,
+  }
   let parked: Frame | null = null
+  /** Waited, and may go on. */
+  let resumed: Holding | null = null
 
   /** Takes messages until there are no more, one must wait, or one makes no sense. */
   const takeAll = (): FrameError | null => {
-    while (!run.batch.terminated) {
+    while (!run.batch.terminated && run.holding === null) {
       const frame = parked ?? framer.next()
       parked = null
       if (frame === null) return null
@@ -129,20 +158,38 @@ export const openIntake = (options: IntakeOptions): Intake => {
     run: () => {
       const batch = newBatch(++state.batch)
       run.batch = batch
+      if (resumed !== null) putBack(run, resumed)
+      resumed = null
       const error = takeAll()
       copy.flush()
       recordLoose(run)
+      const held = keepBack(run)
       emit(run)
-      if (error !== null) return { kind: 'violation', batch, error }
-      if (parked !== null && state.unsynced) {
+      if (error !== null) {
+        // Nobody is asked any more.
+        if (held !== null) batch.commands.push(held.command)
+        return { kind: 'violation', batch, error }
+      }
+      if (state.unsynced && (held === null ? parked !== null : batch.pieces.length > 0)) {
         // Without it the server could keep the answers that the parked message waits for.
         batch.pieces.push(flushMessage)
         batch.bytes += flushMessage.length
       }
-      return { kind: 'batch', batch }
+      return { kind: 'batch', batch, held }
     },
     get parked() {
-      return parked !== null
+      return parked !== null && run.holding === null
+    },
+    get holding() {
+      return run.holding !== null
+    },
+    resume: (refusal) => {
+      const { holding } = run
+      if (holding === null) return
+      for (const item of holding.members) item.refusal = refusal
+      holding.command.refused = refusal !== null
+      resumed = holding
+      run.holding = null
     },
   }
 }

@@ -12,6 +12,8 @@ export const statements_max = 10_000
 export const portals_max = 1_000
 /** Largest response.chunk and input.chunk record, bytes of payload. */
 export const chunk_bytes_max = 64 * 1024
+/** Bytes that a client may send behind a command that waits for people; beyond, it is not read. */
+export const behind_hold_bytes_max = 256 * 1024
 /** How long what a client asked for may still run, and its end be awaited, once the client is gone, milliseconds. */
 export const linger_ms = 5_000
 /** How long a connection may take to close after its last message, milliseconds. */

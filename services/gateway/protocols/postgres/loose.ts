@@ -90,9 +90,9 @@ const recordBare = (run: Run, members: readonly Item[], first: Item): void => {
   )
 }
 
-/** Records what is loose, in the order of its first messages. */
+/** Records what is loose, in the order of its first messages; stops at one that has to wait. */
 export const recordLoose = (run: Run): void => {
-  while (run.loose.length > 0) {
+  while (run.loose.length > 0 && run.holding === null) {
     const first = run.loose[0]!
     const { prepared, portal } = first
     const bound =

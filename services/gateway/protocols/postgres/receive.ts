@@ -1,5 +1,5 @@
 import type { DecisionMade } from '#core/events/types.ts'
-import { builtin_rules, type CommandDecision } from '#core/policy/decision.ts'
+import { builtin_rules, type CommandDecision, type HoldTerms } from '#core/policy/decision.ts'
 import { refusalOf as unparsedRefusal } from '#core/sql/refusal.ts'
 import type { SessionRecorder } from '../../recorder/port.ts'
 import { newCommand, type Command } from './command.ts'
@@ -32,7 +32,26 @@ export type ReceivedCommand = CommandFacts & {
 /** Why a command does not run: a stable reason, and what the client gets. */
 export type Refusal = { readonly reason: string; readonly native: NativeError }
 
-export type Received = { readonly command: Command; readonly refusal: NativeError | null }
+/** What a command that has to wait for people waits for, and what they are shown of it. */
+export type HeldTerms = {
+  readonly terms: HoldTerms
+  readonly reason: string
+  /** As recorded. */
+  readonly text: string
+  readonly parameters: readonly RecordedParameter[]
+  /** Something of the command is not recorded (a secret): its hash must not let that be guessed. */
+  readonly hidden: boolean
+}
+
+export type Received = {
+  readonly command: Command
+  readonly refusal: NativeError | null
+  /** Set when it waits: it may not be forwarded before people have said yes. */
+  readonly held: HeldTerms | null
+}
+
+/** Nothing of the text runs by them: a statement is held when it is bound or executed. */
+const harmless_kinds = new Set<Command['kind']>(['prepare', 'describe'])
 
 /** Names are kept one character per byte; records hold text. */
 const shownName = (name: string): string =>
@@ -74,9 +93,22 @@ const decisionMade = (
     ? { command, outcome, rules, reason, policy_digest, risk, dry_run }
     : { command, outcome: 'deny', rules: [], reason: own.reason, policy_digest, risk, dry_run }
 
+export const recordRefused = (
+  recorder: SessionRecorder,
+  command: number,
+  { reason, native }: Refusal,
+): void => {
+  recorder.append('command.refused', {
+    command,
+    reason,
+    native_code: native.code,
+    message: native.message,
+  })
+}
+
 /**
  * Records commands: command.received, decision.made and, when it is not allowed, command.refused, in one synchronous step.
- * `hold` and `mask` need parts that this gateway does not have yet: they refuse.
+ * `mask` needs a part that this gateway does not have yet: it refuses.
  */
 export const openReceiver = (options: {
   readonly recorder: SessionRecorder
@@ -84,6 +116,15 @@ export const openReceiver = (options: {
   readonly counted: (refused: boolean) => void
 }): ((received: ReceivedCommand) => Received) => {
   const { recorder, decide } = options
+  /** What only describes a held statement goes; the record says so. */
+  const decided = (received: ReceivedCommand): CommandDecision => {
+    const decision = decide(received)
+    if (decision.hold === null || decision.dry_run || !harmless_kinds.has(received.kind))
+      return decision
+    const reason = `${decision.reason}; it is held when it runs`
+    return { ...decision, outcome: 'allow', reason, hold: null }
+  }
+
   return (received) => {
     const { statement, kind } = received
     const id = recorder.append('command.received', {
@@ -103,20 +144,25 @@ export const openReceiver = (options: {
       pure_read: statement.pure_read,
       masked: [],
     })
-    const decision = decide(received)
+    const decision = decided(received)
     const own = received.refusal
     recorder.append('decision.made', decisionMade(id, decision, own))
-    const refusal =
-      own ??
-      (decision.outcome === 'allow' || decision.dry_run ? null : policyRefusal(decision, statement))
-    options.counted(refusal !== null)
-    if (refusal !== null)
-      recorder.append('command.refused', {
-        command: id,
-        reason: refusal.reason,
-        native_code: refusal.native.code,
-        message: refusal.native.message,
-      })
+    const allowed = decision.outcome === 'allow' || decision.dry_run
+    const held =
+      own === null && !allowed && decision.outcome === 'hold' && decision.hold !== null
+        ? {
+            terms: decision.hold,
+            reason: decision.reason,
+            text: statement.text,
+            parameters: received.parameters,
+            hidden:
+              statement.secrets.length > 0 || received.parameters.some(({ masked }) => masked),
+          }
+        : null
+    const refusal = own ?? (allowed || held !== null ? null : policyRefusal(decision, statement))
+    // A held one is counted when its wait is over.
+    if (held === null) options.counted(refusal !== null)
+    if (refusal !== null) recordRefused(recorder, id, refusal)
     return {
       command: newCommand(
         id,
@@ -128,6 +174,7 @@ export const openReceiver = (options: {
           : [...statement.secrets, ...received.secrets],
       ),
       refusal: refusal?.native ?? null,
+      held,
     }
   }
 }

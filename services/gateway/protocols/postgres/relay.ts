@@ -37,6 +37,8 @@ export type RelayOptions = {
 
 export interface Relay {
   relay(chunk: Buffer): Relayed
+  /** Gives the client a message of the gateway's own about a command: now, or when the target's message that is under way is over. */
+  say(command: Command, message: Buffer): Relayed
   /** Records a command's end that no answer tells (skipped, session over). */
   finish(command: Command, status: Command['status']): void
   /** Records the end of everything that is still in flight. */
@@ -80,6 +82,8 @@ export const openRelay = (options: RelayOptions): Relay => {
   let asynchronous_bytes = 0
   /** Whose the message in hand is, for its later pieces. */
   let owner: Command | null = null
+  /** What the gateway itself has to say. */
+  let sayings: { readonly command: Command; readonly message: Buffer }[] = []
 
   const complete = (command: Command): void => {
     if (command.completed || command.refused) return
@@ -398,17 +402,41 @@ export const openRelay = (options: RelayOptions): Relay => {
     }
   }
 
+  const begin = (): void => {
+    pieces = []
+    bytes = 0
+    ready = false
+  }
+
+  /** Puts the gateway's own messages between two of the target. */
+  const speak = (): void => {
+    const said = sayings
+    sayings = []
+    for (const { command, message } of said) {
+      flushRun()
+      note(message, 0, message.length, command)
+      pieces.push(message)
+      bytes += message.length
+    }
+  }
+
   return {
+    say: (command, message) => {
+      begin()
+      sayings.push({ command, message })
+      if (!walker.within) speak()
+      flushNote()
+      return { pieces, bytes, batch, fault, ready }
+    },
     relay: (chunk) => {
-      pieces = []
-      bytes = 0
-      ready = false
+      begin()
       walker.push(chunk)
       for (;;) {
         const piece = walker.next()
         if (piece === null || fault !== null) break
         if (piece === 'invalid') fault = 'the target sent bytes that are no message'
         else take(piece)
+        if (sayings.length > 0 && !walker.within) speak()
       }
       flushNote()
       flushRun()

@@ -12,6 +12,8 @@ export type SessionCancelOptions = {
   readonly key: CancelKey | null
   /** Whether the session is under way. */
   readonly open: () => boolean
+  /** Takes back a command that waits for people; false when none does. */
+  readonly withdraw: () => boolean
   readonly now_ms: () => number
   readonly signal: AbortSignal
 }
@@ -81,10 +83,19 @@ export const openSessionCancel = (options: SessionCancelOptions): SessionCancel 
     })
   }
 
-  const cancel = async (cancelKey: CancelKey): Promise<void> => {
+  const cancel = async (cancelKey: CancelKey | null): Promise<void> => {
     const started_ms = now_ms()
     const command = record()
     running = { command, started_ms }
+    if (options.withdraw()) {
+      // What waits has not reached the target: there is nothing to cancel there.
+      complete(command, started_ms, 'ok')
+      return
+    }
+    if (cancelKey === null) {
+      complete(command, started_ms, 'error')
+      return
+    }
     await recorder.durable()
     const { host, port, connect_timeout_ms: timeout_ms } = target.config
     const where = { host, port, tls: target.tls, timeout_ms, signal: options.signal }
@@ -94,7 +105,7 @@ export const openSessionCancel = (options: SessionCancelOptions): SessionCancel 
 
   return {
     request: async () => {
-      if (running !== null || key === null || !open()) return
+      if (running !== null || !open()) return
       try {
         await cancel(key)
       } finally {

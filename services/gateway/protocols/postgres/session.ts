@@ -8,6 +8,7 @@ import type { Batch } from './batch.ts'
 import { openIntake } from './intake.ts'
 import * as limits from './limits.ts'
 import { openReceiver, type DecideCommand } from './receive.ts'
+import { openSessionHold, type SessionApprovals } from './session-hold.ts'
 import { openRelay, replaced_statement, type Relayed } from './relay.ts'
 import type { ClientStream } from './startup.ts'
 import type { SessionState } from './state.ts'
@@ -23,6 +24,8 @@ export type SessionOptions = {
   readonly recorder: Recorder
   readonly session: SessionRecorder
   readonly decide: DecideCommand
+  /** How commands wait for people. */
+  readonly approvals: SessionApprovals
   readonly statements: StatementReader
   readonly reads: 'wait' | 'overlap'
   readonly message_bytes_max: number
@@ -47,11 +50,15 @@ export interface Session {
   readonly ended: Promise<SessionSummary>
   /** Lets what runs finish, then ends; an idle session ends at once. */
   drain(): void
+  /** Takes back a command that waits for people; false when none does. */
+  withdraw(): boolean
   /** Ends at once. */
   terminate(reason: EndReason, detail: string): void
   /** False as soon as the session is over. */
   readonly open: boolean
 }
+
+const no_bytes = Buffer.alloc(0)
 
 type Held = { readonly pieces: readonly Buffer[]; readonly bytes: number; readonly batch: number }
 
@@ -122,6 +129,14 @@ export const runSession = (options: SessionOptions): Session => {
   let held: Held[] = []
   let held_bytes = 0
   let awaitingDrained = false
+  /** Bytes that came behind a command that waits for people. */
+  let behind_hold_bytes = 0
+
+  const counted = (wasRefused: boolean): void => {
+    commands++
+    if (wasRefused) refused++
+    options.counted(wasRefused)
+  }
 
   const relay = openRelay({
     state,
@@ -135,11 +150,7 @@ export const runSession = (options: SessionOptions): Session => {
     receive: openReceiver({
       recorder: session,
       decide: options.decide,
-      counted: (wasRefused) => {
-        commands++
-        if (wasRefused) refused++
-        options.counted(wasRefused)
-      },
+      counted,
     }),
     statements: options.statements,
     message_bytes_max: options.message_bytes_max,
@@ -149,17 +160,40 @@ export const runSession = (options: SessionOptions): Session => {
     chunk_bytes_max: limits.chunk_bytes_max,
   })
 
+  const hold = openSessionHold({
+    ...options.approvals,
+    session,
+    text_bytes_max: options.text_bytes_max,
+    counted,
+    say: (command, notice) => {
+      if (!over) deliver(relay.say(command, notice))
+    },
+    resume: (refusal) => {
+      if (over) return
+      intake.resume(refusal)
+      behind_hold_bytes = 0
+      clientGate.open('hold')
+      guardedInput()
+    },
+    failed: (error) => auditFailed(error),
+    abandoned: (command) => relay.finish(command, 'aborted'),
+  })
+
   const end = (reason: EndReason, detail: string, native: NativeError | null): void => {
     if (over) return
     over = true
     held = []
     queue = []
-    try {
-      relay.abort()
-    } catch (error) {
-      // The recorder takes no more: that is what ends the session, or comes on top of it.
-      if (!(error instanceof CairnError)) options.onFault(error)
-    }
+    for (const last of [
+      () => hold.end(reason === 'client_closed' ? 'gone' : 'session_over'),
+      () => relay.abort(),
+    ])
+      try {
+        last()
+      } catch (error) {
+        // The recorder takes no more: that is what ends the session, or comes on top of it.
+        if (!(error instanceof CairnError)) options.onFault(error)
+      }
     if (native === null) client.end()
     else client.end(errorResponse(native))
     if (farewell) upstream.end()
@@ -210,7 +244,7 @@ export const runSession = (options: SessionOptions): Session => {
     else clientGate.open('parked')
   }
 
-  const idle = (): boolean => state.inFlight.length === 0 && queue.length === 0
+  const idle = (): boolean => state.inFlight.length === 0 && queue.length === 0 && !hold.pending
 
   const finishDrain = (): void => {
     if (draining && idle() && held.length === 0 && state.transaction === 0x49)
@@ -240,6 +274,12 @@ export const runSession = (options: SessionOptions): Session => {
     if (!client.writable) upstreamGate.open('client')
     if (leaving !== null) return
     leaving = detail
+    try {
+      hold.end('gone')
+    } catch (error) {
+      auditFailed(error)
+      return
+    }
     const timer = setTimeout(() => end('client_closed', detail, null), options.linger_ms)
     timer.unref()
     finishLeave()
@@ -372,6 +412,10 @@ export const runSession = (options: SessionOptions): Session => {
       for (const command of result.batch.commands)
         if (command.due === 0 && !command.refused) relay.finish(command, 'aborted')
       submit(result.batch)
+      if (result.held !== null) {
+        hold.begin(result.held)
+        if (draining) queueMicrotask(() => hold.shutDown())
+      }
       watchCongestion()
       if (over) return
       if (!(intake.parked && state.inFlight.length === 0)) break
@@ -387,7 +431,10 @@ export const runSession = (options: SessionOptions): Session => {
       auditFailed(new CairnError('audit_unavailable', 'not available'))
       return
     }
-    if (!intake.parked) takeInput()
+    if (intake.holding) {
+      behind_hold_bytes += chunk.length
+      if (behind_hold_bytes > limits.behind_hold_bytes_max) clientGate.close('hold')
+    } else if (!intake.parked) takeInput()
   }
 
   const onTargetData = (chunk: Buffer): void => {
@@ -442,6 +489,9 @@ export const runSession = (options: SessionOptions): Session => {
       }
     }
 
+  /** What waited goes on, outside of any event of the two streams. */
+  const guardedInput = (): void => guarded(takeInput, false)(no_bytes)
+
   client.on('data', guarded(onClientData, false))
   client.on('drain', () => upstreamGate.open('client'))
   client.on('error', (error) => leave(error.name))
@@ -464,8 +514,10 @@ export const runSession = (options: SessionOptions): Session => {
     ended,
     drain: () => {
       draining = true
+      hold.shutDown()
       finishDrain()
     },
+    withdraw: () => hold.cancel(),
     terminate: (reason, detail) => end(reason, detail, shutdown),
     get open() {
       return !over

@@ -11,7 +11,7 @@ import { recordLoose } from './loose.ts'
 
 /** First step of the intake for messages that stand alone: Query and FunctionCall, and the texts of all. */
 
-/** `wait`: the message's meaning depends on answers that are due; take it again when they are here. */
+/** `wait`: the message's meaning depends on answers that are due, or a command before it waits for people; take it again then. */
 export type Taken = 'taken' | 'wait' | FrameError
 
 export const violation = (what: string): FrameError => ({ violation: what, too_large: false })
@@ -73,9 +73,10 @@ export const takeQuery = (run: Run, frame: Frame): Taken => {
   if (span === null) return violation('malformed Query')
   const text = readText(run, frame, span)
   if (text === 'wait') return 'wait'
+  recordLoose(run)
+  if (run.holding !== null) return 'wait'
   const resolved = nameChanges(state, text.statement)
   if (resolved === 'doubt') return 'wait'
-  recordLoose(run)
   const table = state.statements
   const item = addItem(run, frame, {
     // A simple query drops the unnamed statement before anything else.
@@ -106,6 +107,7 @@ export const takeFunctionCall = (run: Run, frame: Frame): Taken => {
   if (message === null) return violation('malformed FunctionCall')
   const { options, state } = run
   recordLoose(run)
+  if (run.holding !== null) return 'wait'
   const verb = 'function_call'
   const effects = [effectOn(`call:${message.oid >>> 0}`)]
   recordCommand(
