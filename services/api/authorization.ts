@@ -10,6 +10,8 @@ import type { Config } from '#lib/config/schema.ts'
 export const openAuthorization = (
   config: Pick<Config, 'targets' | 'policies'>,
   policy: PolicySet,
+  /** Milliseconds since 1970. */
+  clock: () => number,
 ) => {
   // A concrete name for every pattern that a policy has: if any database is allowed, one of these is.
   const named = config.policies.flatMap(({ databases }) =>
@@ -23,14 +25,21 @@ export const openAuthorization = (
     if (found === undefined || !found.roles.some(({ name }) => name === role))
       return { allow: false, reason: 'there is no such target or role' }
     const decisions = [...new Set([found.default_database, ...named])].map((database) =>
-      evaluateSession(policy, {
-        issuer: identity.issuer,
-        claims: identity.claims,
-        protocol: found.protocol,
-        target,
-        role,
-        database,
-      }),
+      evaluateSession(
+        policy,
+        {
+          issuer: identity.issuer,
+          claims: identity.claims,
+          actor: identity.actor,
+          pipeline: identity.pipeline,
+          peer: null,
+          protocol: found.protocol,
+          target,
+          role,
+          database,
+        },
+        clock(),
+      ),
     )
     const allowed = decisions.find(({ outcome, dry_run }) => outcome === 'allow' || dry_run)
     const said = allowed ?? decisions[0]

@@ -95,7 +95,10 @@ export const startApi = async (config: Config, deps: ApiServiceDeps): Promise<Ru
     }),
   )
   const version = await packageVersion()
-  const policy = compilePolicies(config.policies, hash('sha256', policyText(config.policies)))
+  const policy_text = policyText(config.policies, config.policy_mode)
+  const policy = compilePolicies(config.policies, hash('sha256', policy_text), {
+    dry_run: config.policy_mode === 'dry_run',
+  })
   opening.use(await openEpoch(audit, { version, policy_digest: policy.digest }, logger))
 
   const authenticator = await openAuthenticator(config, { logger })
@@ -110,7 +113,7 @@ export const startApi = async (config: Config, deps: ApiServiceDeps): Promise<Ru
     exchange: openTokenExchange({
       authenticator,
       signer: await openTokenSigner(config.data_dir, config.deployment),
-      authorize: openAuthorization(config, policy),
+      authorize: openAuthorization(config, policy, Date.now),
       lifetime_s: config.api.tokens.lifetime_s,
       clock: Date.now,
       newTokenId: randomUUID,

@@ -104,7 +104,7 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
       targets: await openTargets(config),
       credentials,
       authenticator: await openAuthenticator(config, { logger }),
-      decider: openDecider(policy),
+      decider: openDecider(policy, Date.now),
       recorder,
       holds: approvals.holds,
       statements: openStatementReader({

@@ -1,9 +1,13 @@
+import { firstVerb, type SqlAnalysis } from '#core/sql/analysis.ts'
 import { analyzeText } from '#core/sql/analyze.ts'
 import { createSqlAnalyzer } from '#core/sql/analyzer.ts'
 import { loadSqlParser } from '#core/sql/parser.ts'
 import { redactSecrets } from '#core/sql/redaction.ts'
-import { evaluateCommand, evaluateSession } from '#core/policy/evaluate.ts'
-import { compilePolicies, type PolicyRule, type SessionRequest } from '#core/policy/policy-set.ts'
+import type { PolicyCommand } from '#core/policy/command-evaluation.ts'
+import { evaluateSession } from '#core/policy/evaluate.ts'
+import type { PolicyRule, SessionRequest } from '#core/policy/policy-rule.ts'
+import { openPolicySession } from '#core/policy/policy-session.ts'
+import { compilePolicies } from '#core/policy/policy-set.ts'
 import type { Bench, Row } from './row.ts'
 
 /** What a command costs before anything is recorded: parse or cache, redaction, decision. Time of one process, no I/O. */
@@ -54,13 +58,38 @@ const request: SessionRequest = {
   target: 'shop',
   role: 'reader',
   database: 'shop',
+  actor: {
+    kind: 'workload',
+    issuer: 'https://token.actions.githubusercontent.com',
+    subject: 'repo:acme/service-49:ref:refs/heads/main',
+    display_name: 'acme/service-49',
+    groups: [],
+    credential_fingerprint: '',
+    token_id: '',
+  },
+  pipeline: null,
+  peer: { address: '127.0.0.1', client_software: 'bench' },
 }
+
+const now_ms = Date.UTC(2026, 2, 2)
+
+const command = (text: string, analysis: SqlAnalysis): PolicyCommand => ({
+  kind: 'query',
+  statement: {
+    text,
+    text_bytes: text.length,
+    verb: firstVerb(analysis),
+    statements: analysis.ok ? analysis.statements : [],
+    analysis,
+  },
+  parameters: [],
+})
 
 const run = async (): Promise<readonly Row[]> => {
   const parser = await loadSqlParser()
   const analyzer = createSqlAnalyzer(parser)
   const set = compilePolicies(policies, 'digest')
-  const session = { request, decision: evaluateSession(set, request) }
+  const session = openPolicySession(request)
   const known = analyzer.analyze(simple(0))
   const cases: readonly (readonly [string, (index: number) => void])[] = [
     ['parse, 60 bytes', (index) => analyzeText(parser, simple(index))],
@@ -73,15 +102,18 @@ const run = async (): Promise<readonly Row[]> => {
     ['another literal, 700 bytes', (index) => analyzer.analyze(wide(index))],
     ['redaction, nothing to do', (index) => redactSecrets(simple(index), known)],
     ['redaction, a password', () => redactSecrets(`alter role a password 'secret'`, known)],
-    ['decision of a session, 50 policies', () => evaluateSession(set, request)],
-    ['decision of a command', () => evaluateCommand(set, session, known)],
+    ['decision of a session, 50 policies', () => evaluateSession(set, request, now_ms)],
+    [
+      'decision of a command',
+      (index) => session.command(set, command(simple(index), known), now_ms),
+    ],
     [
       'analysis, redaction, decision',
       (index) => {
         const text = simple(index)
         const analysis = analyzer.analyze(text)
         redactSecrets(text, analysis)
-        evaluateCommand(set, session, analysis)
+        session.command(set, command(text, analysis), now_ms)
       },
     ],
   ]

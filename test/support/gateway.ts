@@ -78,7 +78,7 @@ export const startTestGateway = async (options: TestGatewayOptions): Promise<Tes
       user: target.user,
       password: target.password,
     })),
-    policies: [{ name: 'tests', effect: 'allow', claims: options.claims ?? {} }],
+    policies: [{ name: 'tests', effect: 'allow', claims: options.claims ?? {}, actions: ['*'] }],
     ...options.config,
   })
   const start = async (): Promise<{ stop: () => Promise<void>; port: number }> => {

@@ -53,6 +53,7 @@ const configuration = (postgres: TestPostgres, issuer: LocalIssuer) => ({
       claims: { repository: 'acme/shop' },
       targets: [rig_target],
       roles: [rig_role],
+      actions: ['*'],
     },
   ],
 })

@@ -29,7 +29,7 @@ export type HoldTerms = {
 
 /** What the policy says about one command. */
 export type CommandDecision = Decision & {
-  /** Set when the outcome is hold, and only then. */
+  /** Set when the command is to be held: the outcome is hold, and it is enforced. */
   readonly hold: HoldTerms | null
 }
 
@@ -39,4 +39,6 @@ export const builtin_rules = {
   default_deny: 'builtin:default-deny',
   /** What cannot be parsed is not forwarded. */
   unparsed: 'builtin:unparsed',
+  /** The rules that hold a command name no group in common: nobody could approve it. */
+  nobody_approves: 'builtin:nobody-approves',
 } as const

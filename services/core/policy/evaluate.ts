@@ -1,63 +1,72 @@
-import type { SqlAnalysis } from '#core/sql/analysis.ts'
-import { builtin_rules, type CommandDecision, type Decision, type Outcome } from './decision.ts'
-import type { PolicySet, SessionRequest } from './policy-set.ts'
-import { riskOf } from './risk.ts'
+import { builtin_rules, type Decision } from './decision.ts'
+import type { PolicySet } from './policy-set.ts'
+import type { PolicyRule, SessionRequest } from './policy-rule.ts'
+import { sessionRules, sessionScope, type ScopedRule, type SessionScope } from './session-scope.ts'
 
-/** Strictest first: deny beats hold beats mask beats allow. */
-const strictness: readonly Outcome[] = ['deny', 'hold', 'mask', 'allow']
+/** Rules named in one decision; the rest would say nothing more. */
+const rules_max = 100
+
+export const ruleNames = (rules: readonly PolicyRule[]): readonly string[] =>
+  rules.slice(0, rules_max).map(({ name }) => name)
+
+/** The reasons that rules give, for whoever is refused. */
+export const ownReasons = (rules: readonly PolicyRule[]): string => {
+  const given = rules.flatMap(({ reason }) => (reason === undefined ? [] : [reason]))
+  return given.length === 0 ? '' : ` (${given.slice(0, 3).join('; ')})`
+}
 
 /** Names come from the client: quoted as JSON, so that none of them can end a line or a field. */
-const asked = ({ issuer, role, target, database }: SessionRequest): string => {
-  const [r, t, d, i] = [role, target, database, issuer].map((name) => JSON.stringify(name))
-  return `role ${r} on target ${t}, database ${d}, by issuer ${i}`
-}
+export const quoted = (name: string): string => JSON.stringify(name)
 
-/** May this session be opened? Default deny; the strictest matching effect wins, and every rule with that effect is named. */
-export const evaluateSession = (set: PolicySet, request: SessionRequest): Decision => {
-  const { digest: policy_digest, dry_run } = set
-  const matching = set.rules.filter((rule) => rule.matches(request))
-  const outcome = strictness.find((at) => matching.some(({ effect }) => effect === at))
-  if (!outcome) {
-    const reason = `no policy allows ${asked(request)}`
-    const rules = [builtin_rules.default_deny]
-    return { outcome: 'deny', rules, reason, policy_digest, risk: 0, dry_run }
-  }
-  const rules = matching.filter(({ effect }) => effect === outcome).map(({ name }) => name)
-  const verb = { deny: 'denied', hold: 'held', mask: 'masked', allow: 'allowed' }[outcome]
+const asked = ({ issuer, role, target, database }: SessionRequest): string =>
+  `role ${quoted(role)} on target ${quoted(target)}, database ${quoted(database)}, by issuer ${quoted(issuer)}`
+
+const decideBy = (
+  rules: readonly ScopedRule[],
+  request: SessionRequest,
+): Pick<Decision, 'outcome' | 'rules' | 'reason'> => {
+  const { denies, allows } = sessionRules(rules)
+  const [by, verb] = denies.length > 0 ? [denies, 'denied'] : [allows, 'allowed']
+  if (by.length === 0)
+    return {
+      outcome: 'deny',
+      rules: [builtin_rules.default_deny],
+      reason: `no policy allows ${asked(request)}`,
+    }
+  const names = ruleNames(by)
   return {
-    outcome,
-    rules,
-    reason: `${asked(request)}: ${verb} by ${rules.join(', ')}`,
-    policy_digest,
-    risk: 0,
-    dry_run,
+    outcome: denies.length > 0 ? 'deny' : 'allow',
+    rules: names,
+    reason: `${asked(request)}: ${verb} by ${names.join(', ')}${denies.length > 0 ? ownReasons(denies) : ''}`,
   }
 }
 
-/** An open session: what it asked for, and what was decided then. */
-export type PolicySession = { readonly request: SessionRequest; readonly decision: Decision }
+/** Splits what is enforced from what is only recorded: a rule in a dry run never refuses, and never allows. */
+export const withDryRules = <Decided extends Pick<Decision, 'outcome'>>(
+  scope: SessionScope,
+  decide: (rules: readonly ScopedRule[]) => Decided,
+): Decided & { readonly dry_run: boolean } => {
+  const { dry_run } = scope.set
+  if (!scope.dry_rules) return { ...decide(scope.rules), dry_run }
+  const enforced = decide(scope.rules.filter(({ compiled }) => compiled.rule.dry_run !== true))
+  if (enforced.outcome !== 'allow') return { ...enforced, dry_run }
+  const all = decide(scope.rules)
+  return all.outcome === 'allow' ? { ...enforced, dry_run } : { ...all, dry_run: true }
+}
+
+/** May a session be opened, by the rules about it? See `evaluateSession`. */
+export const decideSession = (scope: SessionScope, request: SessionRequest): Decision => ({
+  ...withDryRules(scope, (rules) => decideBy(rules, request)),
+  policy_digest: scope.set.digest,
+  risk: 0,
+})
 
 /**
- * May this command run? As the session may, decided anew when the policy has changed since; a command that could not be parsed is
- * denied by `builtin:unparsed`, since nobody knows what it would do. Under a microsecond.
+ * May this session be opened? Yes if some rule may allow something in it, or hold it for an approval; no if a rule denies everything in it, or
+ * none speaks of it. Every rule that says so is named. `now_ms` milliseconds since 1970.
  */
-export const evaluateCommand = (
+export const evaluateSession = (
   set: PolicySet,
-  session: PolicySession,
-  analysis: SqlAnalysis,
-): CommandDecision => {
-  const current = session.decision.policy_digest === set.digest
-  const base = current ? session.decision : evaluateSession(set, session.request)
-  const risk = riskOf(analysis)
-  if (analysis.ok || base.outcome === 'deny') return { ...base, risk, hold: null }
-  return {
-    outcome: 'deny',
-    rules: [builtin_rules.unparsed],
-    reason: 'the command could not be parsed, so what it does is unknown',
-    policy_digest: set.digest,
-    risk,
-    // Not a policy's opinion: it is enforced also in a dry run.
-    dry_run: false,
-    hold: null,
-  }
-}
+  request: SessionRequest,
+  now_ms: number,
+): Decision => decideSession(sessionScope(set, request, now_ms), request)

@@ -1,35 +1,21 @@
 import { claimAt } from '#core/identity/claim-reader.ts'
-import type { Claims } from '#core/identity/identity.ts'
-import type { Outcome } from './decision.ts'
+import { compileActions, type ActionMatcher } from './actions.ts'
+import { compileCondition, type Condition } from './condition.ts'
+import { compileObjects, type ObjectMatcher } from './object-pattern.ts'
 import { anyOf, type Matcher } from './pattern.ts'
-
-/** One policy as it is written. Within a field any pattern may match; all fields must. */
-export type PolicyRule = {
-  readonly name: string
-  readonly effect: 'allow' | 'deny' | 'hold'
-  readonly issuers: readonly string[]
-  /** Claim to values; a claim that is a list matches with any of its entries, one that is absent never. */
-  readonly claims: Readonly<Record<string, readonly string[]>>
-  readonly targets: readonly string[]
-  readonly roles: readonly string[]
-  readonly databases: readonly string[]
-}
-
-/** What a session asks for, and who asks. */
-export type SessionRequest = {
-  /** Name of the issuer in the configuration. */
-  readonly issuer: string
-  readonly claims: Claims
-  readonly protocol: 'postgres'
-  readonly target: string
-  readonly role: string
-  readonly database: string
-}
+import type { PipelineField, PolicyRule, SessionRequest } from './policy-rule.ts'
 
 export type CompiledRule = {
-  readonly name: string
-  readonly effect: Outcome
+  readonly rule: PolicyRule
+  /** Whether the session is one that the rule is about, its condition left aside. */
   readonly matches: (request: SessionRequest) => boolean
+  /** Undefined: every action (see actions.ts for what that means). */
+  readonly actions: ActionMatcher | undefined
+  readonly objects: ObjectMatcher | undefined
+  /** The objects as they are written: for what is no relation. */
+  readonly object_text: Matcher | undefined
+  readonly columns: Matcher | undefined
+  readonly condition: Condition | undefined
 }
 
 /** Policies in force. Immutable: another text is another set. */
@@ -48,28 +34,58 @@ const claimMatches = (value: unknown, matches: Matcher): boolean => {
   return values.some((item) => isText(item) && matches(String(item)))
 }
 
+type Test = (request: SessionRequest) => boolean
+
+/** Tests of the fields that a rule has; one that asks for nothing costs nothing. */
+const sessionTests = (rule: PolicyRule): readonly Test[] => {
+  const tests: Test[] = []
+  const named = (patterns: readonly string[], field: 'issuer' | 'target' | 'role' | 'database') => {
+    if (patterns.includes('*')) return
+    const matches = anyOf(patterns)
+    tests.push((request) => matches(request[field]))
+  }
+  named(rule.targets, 'target')
+  named(rule.roles, 'role')
+  named(rule.databases, 'database')
+  named(rule.issuers, 'issuer')
+  const { actors, groups } = rule
+  if (actors !== undefined) tests.push(({ actor }) => actors.includes(actor.kind))
+  if (groups !== undefined) {
+    const matches = anyOf(groups)
+    tests.push(({ actor }) => actor.groups.some(matches))
+  }
+  for (const [name, values] of Object.entries(rule.claims)) {
+    const matches = anyOf(values)
+    tests.push(({ claims }) => claimMatches(claimAt(claims, name), matches))
+  }
+  for (const [name, values] of Object.entries(rule.pipeline ?? {})) {
+    const matches = anyOf(values)
+    tests.push(({ pipeline }) => pipeline !== null && matches(pipeline[name as PipelineField]))
+  }
+  return tests
+}
+
+const conditionOf = ({ name, when }: PolicyRule): Condition | undefined => {
+  if (when === undefined) return undefined
+  const compiled = compileCondition(when)
+  if (!compiled.ok) throw new TypeError(`policy ${name}: its condition was never checked`)
+  return compiled.condition
+}
+
 const compileRule = (rule: PolicyRule): CompiledRule => {
-  const issuer = anyOf(rule.issuers)
-  const target = anyOf(rule.targets)
-  const role = anyOf(rule.roles)
-  const database = anyOf(rule.databases)
-  const claims = Object.entries(rule.claims).map(([name, values]) => ({
-    name,
-    matches: anyOf(values),
-  }))
+  const tests = sessionTests(rule)
   return {
-    name: rule.name,
-    effect: rule.effect,
-    matches: (request) =>
-      issuer(request.issuer) &&
-      target(request.target) &&
-      role(request.role) &&
-      database(request.database) &&
-      claims.every(({ name, matches }) => claimMatches(claimAt(request.claims, name), matches)),
+    rule,
+    matches: (request) => tests.every((test) => test(request)),
+    actions: rule.actions === undefined ? undefined : compileActions(rule.actions),
+    objects: rule.objects === undefined ? undefined : compileObjects(rule.objects),
+    object_text: rule.objects === undefined ? undefined : anyOf(rule.objects),
+    columns: rule.columns === undefined ? undefined : anyOf(rule.columns),
+    condition: conditionOf(rule),
   }
 }
 
-/** Compiles policies. `digest` is the SHA-256 of their text, hex. */
+/** Compiles policies that were checked. `digest` is the SHA-256 of their text, hex. */
 export const compilePolicies = (
   rules: readonly PolicyRule[],
   digest: string,

@@ -1,4 +1,4 @@
-import type { SqlAnalysis } from '#core/sql/analysis.ts'
+import type { Effect } from '#core/sql/analysis.ts'
 
 /** How much harm an action can do by itself, 0 to 100. For ordering what people look at; no outcome hangs on it. */
 const risks = new Map<string, number>([
@@ -28,11 +28,10 @@ const risks = new Map<string, number>([
 const lowest_risk = 1
 const unparsed_risk = 90
 
-/** Risk of a command: that of its worst effect. */
-export const riskOf = (analysis: SqlAnalysis): number => {
-  if (!analysis.ok) return unparsed_risk
+/** Risk of a command: that of its worst effect. Undefined: it could not be parsed. */
+export const riskOf = (effects: readonly Effect[] | undefined): number => {
+  if (effects === undefined) return unparsed_risk
   let risk = lowest_risk
-  for (const { effects } of analysis.statements)
-    for (const { action } of effects) risk = Math.max(risk, risks.get(action) ?? lowest_risk)
+  for (const { action } of effects) risk = Math.max(risk, risks.get(action) ?? lowest_risk)
   return risk
 }

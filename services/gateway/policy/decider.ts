@@ -1,31 +1,36 @@
-import { evaluateCommand, evaluateSession, type PolicySession } from '#core/policy/evaluate.ts'
-import type { SessionRequest } from '#core/policy/policy-set.ts'
+import { openPolicySession, type PolicySession } from '#core/policy/policy-session.ts'
+import type { SessionRequest } from '#core/policy/policy-rule.ts'
 import type { Decider, SessionFacts } from '../protocols/postgres/admission.ts'
 import type { PolicyHolder } from './policy.ts'
 
 const requestOf = (facts: SessionFacts): SessionRequest => ({
   issuer: facts.identity.issuer,
   claims: facts.identity.claims,
+  actor: facts.identity.actor,
+  pipeline: facts.identity.pipeline,
+  peer: facts.peer,
   protocol: 'postgres',
   target: facts.target,
   role: facts.role,
   database: facts.database,
 })
 
-/** The decision point over the policy in force. A session's own decision is made once and asked again when the policy changes. */
-export const openDecider = (policy: PolicyHolder): Decider => {
+/**
+ * The decision point over the policy in force: what a session was told when it opened is asked again when the policy changes.
+ * `clock` milliseconds since 1970.
+ */
+export const openDecider = (policy: PolicyHolder, clock: () => number): Decider => {
   const sessions = new WeakMap<SessionFacts, PolicySession>()
-  const remembered = (facts: SessionFacts): PolicySession => {
+  const sessionOf = (facts: SessionFacts): PolicySession => {
     const known = sessions.get(facts)
     if (known !== undefined) return known
-    const request = requestOf(facts)
-    const session = { request, decision: evaluateSession(policy.current().set, request) }
+    const session = openPolicySession(requestOf(facts))
     sessions.set(facts, session)
     return session
   }
   return {
     session: (facts) => {
-      const { decision } = remembered(facts)
+      const decision = sessionOf(facts).session(policy.current().set, clock())
       const allowed = decision.outcome === 'allow' || decision.dry_run
       return {
         outcome: allowed ? 'allow' : 'deny',
@@ -34,7 +39,6 @@ export const openDecider = (policy: PolicyHolder): Decider => {
         policy_digest: decision.policy_digest,
       }
     },
-    command: (facts, { statement }) =>
-      evaluateCommand(policy.current().set, remembered(facts), statement.analysis),
+    command: (facts, command) => sessionOf(facts).command(policy.current().set, command, clock()),
   }
 }

@@ -18,9 +18,13 @@ export interface PolicyHolder {
 }
 
 /** Compiles the policies of a configuration. `source` is the file they came from. */
-export const loadPolicy = (config: Pick<Config, 'policies'>, source: string): LoadedPolicy => {
-  const text = policyText(config.policies)
-  return { text, source, set: compilePolicies(config.policies, hash('sha256', text)) }
+export const loadPolicy = (
+  { policies, policy_mode }: Pick<Config, 'policies' | 'policy_mode'>,
+  source: string,
+): LoadedPolicy => {
+  const text = policyText(policies, policy_mode)
+  const options = { dry_run: policy_mode === 'dry_run' }
+  return { text, source, set: compilePolicies(policies, hash('sha256', text), options) }
 }
 
 export const holdPolicy = (initial: LoadedPolicy): PolicyHolder => {

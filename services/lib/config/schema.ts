@@ -3,7 +3,7 @@ import { approvals } from './sections/approvals.ts'
 import { credentials } from './sections/credentials.ts'
 import { masking } from './sections/masking.ts'
 import { issuers } from './sections/issuers.ts'
-import { policies } from './sections/policies.ts'
+import { policies, policy_mode } from './sections/policies.ts'
 import { targets } from './sections/targets.ts'
 import { api } from './sections/api.ts'
 import { gateway, listeners } from './sections/gateway.ts'
@@ -27,6 +27,7 @@ export const configSchema = z
     targets,
     credentials,
     policies,
+    policy_mode,
     masking,
     approvals,
     log,

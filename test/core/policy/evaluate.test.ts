@@ -1,24 +1,14 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { effectOn, type SqlAnalysis } from '#core/sql/analysis.ts'
 import { builtin_rules } from '#core/policy/decision.ts'
-import { evaluateCommand, evaluateSession } from '#core/policy/evaluate.ts'
+import { evaluateSession } from '#core/policy/evaluate.ts'
 import { anyOf } from '#core/policy/pattern.ts'
-import { compilePolicies, type PolicyRule, type SessionRequest } from '#core/policy/policy-set.ts'
-
-const rule = (name: string, more: Partial<PolicyRule> = {}): PolicyRule => ({
-  name,
-  effect: 'allow',
-  issuers: ['*'],
-  claims: {},
-  targets: ['*'],
-  roles: ['*'],
-  databases: ['*'],
-  ...more,
-})
+import type { SessionRequest } from '#core/policy/policy-rule.ts'
+import { compilePolicies } from '#core/policy/policy-set.ts'
+import { now_ms, policyRule as rule, sessionRequest } from './policies.ts'
 
 const request: SessionRequest = {
-  issuer: 'github',
+  ...sessionRequest,
   claims: {
     repository: 'acme/shop',
     ref: 'refs/heads/main',
@@ -29,31 +19,10 @@ const request: SessionRequest = {
     empty: '',
     nothing: null,
   },
-  protocol: 'postgres',
-  target: 'orders',
-  role: 'migrator',
-  database: 'shop',
 }
 
-const decide = (...rules: readonly PolicyRule[]) =>
-  evaluateSession(compilePolicies(rules, 'digest'), request)
-
-const analysis = (...actions: readonly string[]): SqlAnalysis => ({
-  ok: true,
-  fingerprint: '',
-  statements: [
-    { verb: 'x', offset: 0, length: 1, effects: actions.map((action) => effectOn(action)) },
-  ],
-  pureRead: false,
-  prepares: [],
-  executes: [],
-  deallocates: [],
-  transactions: [],
-  sets: [],
-  secrets: 0,
-})
-
-const unparsed: SqlAnalysis = { ok: false, kind: 'syntax', error: 'syntax error', position: 1 }
+const decide = (...rules: Parameters<typeof compilePolicies>[0]) =>
+  evaluateSession(compilePolicies(rules, 'digest'), request, now_ms)
 
 describe('a session', () => {
   it('is denied when no policy speaks of it', () => {
@@ -110,76 +79,88 @@ describe('a session', () => {
     expect(decide(rule('a', { claims })).outcome).toBe('allow')
   })
 
-  it('is denied by any policy that denies, held by any that holds, whatever their order', () => {
+  it.for([
+    ['a group', { groups: ['db*'] }],
+    ['the kind of actor', { actors: ['human', 'workload'] }],
+    ['the CI run', { pipeline: { workflow: ['deploy*'], environment: ['production'] } }],
+    ['a condition on the session', { when: 'claims.run_attempt == 2 && role == "migrator"' }],
+    ['a condition that asks for the command', { when: 'command.verb == "select"' }],
+    ['a condition that asks for the time', { when: 'now < timestamp("1990-01-01T00:00:00Z")' }],
+    ['some actions only', { actions: ['select'], objects: ['public.orders'] }],
+    ['an approval', { effect: 'hold', hold: { groups: ['dba'], quorum: 1, expires_s: 60 } }],
+  ] as const)('is allowed by %s', ([, more]) => {
+    expect(decide(rule('a', more))).toMatchObject({ outcome: 'allow', rules: ['a'] })
+  })
+
+  it.for([
+    ['a group', { groups: ['admin'] }],
+    ['the kind of actor', { actors: ['human'] }],
+    ['the CI run', { pipeline: { workflow: ['deploy*'], environment: ['staging'] } }],
+    ['a condition', { when: 'claims.run_attempt > 2' }],
+    ['a condition in error', { when: 'claims.no_such_claim == "x"' }],
+  ] as const)('is not allowed by a policy that differs in %s', ([, more]) => {
+    expect(decide(rule('a', more)).outcome).toBe('deny')
+  })
+
+  it('is denied by a condition in error of a policy that denies', () => {
+    const deny = rule('no', { effect: 'deny', when: 'claims.no_such_claim == "x"' })
+    expect(decide(rule('a'), deny)).toMatchObject({ outcome: 'deny', rules: ['no'] })
+  })
+
+  it('is denied by any policy that denies everything, whatever their order', () => {
     const rules = [
       rule('a'),
-      rule('b', { effect: 'hold' }),
+      rule('b', { effect: 'hold', hold: { groups: ['dba'], quorum: 1, expires_s: 60 } }),
       rule('c', { effect: 'deny', roles: ['migrator'] }),
       rule('d', { effect: 'deny', targets: ['elsewhere'] }),
-      rule('e', { effect: 'deny' }),
-      rule('f'),
+      rule('e', { effect: 'deny', actions: ['*'] }),
+      rule('f', { effect: 'deny', actions: ['ddl.drop'] }),
+      rule('g', { effect: 'deny', objects: ['public.secrets'] }),
+      rule('h', { effect: 'deny', when: 'command.risk > 50' }),
+      rule('i'),
     ]
     fc.assert(
       fc.property(fc.shuffledSubarray(rules, { minLength: 1 }), (some) => {
         const decision = decide(...some)
-        const matching = some.filter(({ name }) => name !== 'd')
-        const strictest = (['deny', 'hold', 'allow'] as const).find((effect) =>
-          matching.some((at) => at.effect === effect),
-        )
-        expect(decision.outcome).toBe(strictest ?? 'deny')
-        expect(decision.rules).toEqual(
-          strictest === undefined
-            ? [builtin_rules.default_deny]
-            : matching.filter(({ effect }) => effect === strictest).map(({ name }) => name),
-        )
+        const names = (wanted: string) =>
+          some.map(({ name }) => name).filter((name) => wanted.includes(name))
+        const [denies, allows] = [names('ce'), names('abi')]
+        const expected =
+          denies.length > 0 ? denies : allows.length > 0 ? allows : [builtin_rules.default_deny]
+        expect(decision.rules).toEqual(expected)
+        expect(decision.outcome).toBe(denies.length === 0 && allows.length > 0 ? 'allow' : 'deny')
       }),
     )
   })
 
-  it('keeps what the client sends inside of quotes', () => {
-    const hostile = { ...request, role: 'x"\nroot: allowed' }
-    const { reason } = evaluateSession(compilePolicies([], 'digest'), hostile)
-    expect(reason).not.toContain('\n')
-    expect(reason).toContain(String.raw`x\"\nroot`)
-  })
-})
-
-describe('a command', () => {
-  const set = compilePolicies([rule('a')], 'one')
-  const session = { request, decision: evaluateSession(set, request) }
-
-  it('is decided as its session is', () => {
-    expect(evaluateCommand(set, session, analysis('select'))).toMatchObject({
-      outcome: 'allow',
-      rules: ['a'],
-    })
-  })
-
-  it('is denied when it could not be parsed, also in a dry run', () => {
-    const dry = compilePolicies([rule('a')], 'one', { dry_run: true })
-    for (const policy of [set, dry])
-      expect(evaluateCommand(policy, session, unparsed)).toMatchObject({
-        outcome: 'deny',
-        rules: [builtin_rules.unparsed],
-        dry_run: false,
-      })
-  })
-
-  it('is decided by a policy that came after its session began', () => {
-    const later = compilePolicies([rule('no', { effect: 'deny' })], 'two')
-    expect(evaluateCommand(later, session, analysis('select'))).toMatchObject({
+  it('is not denied, and not allowed either, by a policy in a dry run', () => {
+    const deny = rule('no', { effect: 'deny', dry_run: true, reason: 'freeze' })
+    expect(decide(rule('a'), deny)).toMatchObject({
       outcome: 'deny',
       rules: ['no'],
-      policy_digest: 'two',
+      dry_run: true,
+    })
+    expect(decide(rule('a', { dry_run: true }))).toMatchObject({
+      outcome: 'deny',
+      rules: [builtin_rules.default_deny],
+      dry_run: false,
     })
   })
 
-  it('has the risk of its worst effect', () => {
-    const risk = (at: SqlAnalysis): number => evaluateCommand(set, session, at).risk
-    expect(risk(analysis('select'))).toBe(1)
-    expect(risk(analysis('select', 'delete', 'insert'))).toBe(30)
-    expect(risk(analysis('copy.program'))).toBe(90)
-    expect(risk(unparsed)).toBe(90)
+  it('leaves conditions on the client open where a token is exchanged', () => {
+    const set = compilePolicies([rule('a', { when: 'peer.address == "10.0.0.1"' })], 'digest')
+    const at = (peer: SessionRequest['peer']) =>
+      evaluateSession(set, { ...request, peer }, now_ms).outcome
+    expect(at(null)).toBe('allow')
+    expect(at({ address: '10.0.0.1', client_software: '' })).toBe('allow')
+    expect(at({ address: '10.0.0.2', client_software: '' })).toBe('deny')
+  })
+
+  it('keeps what the client sends inside of quotes', () => {
+    const hostile = { ...request, role: 'x"\nroot: allowed' }
+    const { reason } = evaluateSession(compilePolicies([], 'digest'), hostile, now_ms)
+    expect(reason).not.toContain('\n')
+    expect(reason).toContain(String.raw`x\"\nroot`)
   })
 })
 

@@ -22,6 +22,7 @@ export type SessionDecision = {
 /** A session as the decision point sees it. */
 export type SessionFacts = {
   readonly identity: Identity
+  readonly peer: Peer
   readonly target: string
   readonly role: string
   readonly database: string
@@ -130,7 +131,7 @@ export const admit = async (
   const target = deps.targets.get(name)
   if (target === undefined) throw new Refused('target_unknown', 'no such target', refused)
   const database = request.database === '' ? target.config.default_database : request.database
-  const facts: SessionFacts = { identity, target: name, role, database }
+  const facts: SessionFacts = { identity, peer: progress.peer, target: name, role, database }
   progress.target = { name, protocol: 'postgres', database: database.toWellFormed(), role }
   const decision = deps.decider.session(facts)
   if (decision.outcome !== 'allow')

@@ -1,0 +1,231 @@
+import { effectOn, type Effect, type SqlAnalysis } from '#core/sql/analysis.ts'
+import type { ConditionCommand } from './condition.ts'
+import { builtin_rules, type CommandDecision, type Decision, type HoldTerms } from './decision.ts'
+import { ownReasons, quoted, ruleNames, withDryRules } from './evaluate.ts'
+import { holdTerms } from './hold-terms.ts'
+import type { SearchPath } from './object-pattern.ts'
+import type { PolicyRule } from './policy-rule.ts'
+import type { CompiledRule } from './policy-set.ts'
+import { riskOf } from './risk.ts'
+import { concerns, permissionsOf } from './rule-reach.ts'
+import { sessionRules, type ScopedRule, type SessionScope } from './session-scope.ts'
+
+/** A command as policies see it, whatever the protocol. */
+export type PolicyCommand = {
+  /** How it came: query, execute ... */
+  readonly kind: string
+  readonly statement: {
+    /** As it is recorded. */
+    readonly text: string
+    /** Length as received. */
+    readonly text_bytes: number
+    /** Of the first statement; `empty` for none, `unknown` for what the gateway never saw. */
+    readonly verb: string
+    /** With those that an EXECUTE runs. */
+    readonly statements: readonly { readonly verb: string; readonly effects: readonly Effect[] }[]
+    readonly analysis: SqlAnalysis
+  }
+  readonly parameters: readonly {
+    readonly format: 'text' | 'binary'
+    readonly value: string | null
+    readonly masked: boolean
+    /** On the wire; -1 for NULL. */
+    readonly value_bytes: number
+  }[]
+  /** Null or absent when it is not known. */
+  readonly search_path?: SearchPath
+}
+
+/** Values of a command that are together no longer than this are never cut. */
+const sure_parameters_bytes = 1024
+/** Effects that a reason names. */
+const shown_effects_max = 5
+
+/** The effects of a command; a statement without any does what its verb says. */
+export const effectsOf = ({ statement }: PolicyCommand): readonly Effect[] => {
+  const { statements, verb } = statement
+  if (statements.length === 0) return verb === 'empty' ? [] : [effectOn('unknown')]
+  return statements.flatMap(({ verb: own, effects }) =>
+    effects.length === 0 ? [effectOn(own)] : effects,
+  )
+}
+
+const wholeParameters = (
+  parameters: PolicyCommand['parameters'],
+): readonly (string | null)[] | undefined => {
+  const total = parameters.reduce((sum, { value_bytes }) => sum + Math.max(value_bytes, 0), 0)
+  const whole = parameters.every(
+    ({ value, masked, value_bytes, format }) =>
+      !masked &&
+      (value_bytes === -1 ||
+        (value !== null &&
+          (total <= sure_parameters_bytes ||
+            (format === 'text' && Buffer.byteLength(value) === value_bytes)))),
+  )
+  return whole ? parameters.map(({ value }) => value) : undefined
+}
+
+const conditionCommand = (
+  command: PolicyCommand,
+  effects: readonly Effect[],
+  risk: number,
+  volatile: boolean,
+): ConditionCommand => {
+  const { kind, statement, parameters } = command
+  const base = { kind, verb: statement.verb, effects, risk }
+  if (!volatile) return base
+  const values = wholeParameters(parameters)
+  return {
+    ...base,
+    ...(Buffer.byteLength(statement.text) === statement.text_bytes ? { text: statement.text } : {}),
+    ...(values === undefined ? {} : { parameters: values }),
+  }
+}
+
+type Outcome = Pick<Decision, 'outcome' | 'rules' | 'reason'> & { readonly hold: HoldTerms | null }
+
+const shown = ({ action, object, columns }: Effect): string => {
+  const name = object === '' ? action : `${action} on ${quoted(object)}`
+  return columns.length === 0 ? name : `${name} (${columns.slice(0, 5).map(quoted).join(', ')})`
+}
+
+const listed = (effects: readonly Effect[]): string => {
+  const more = effects.length - shown_effects_max
+  const words = [...new Set(effects.map(shown))].slice(0, shown_effects_max).join(', ')
+  return more > 0 ? `${words} and ${more} more` : words
+}
+
+const by = (
+  outcome: 'deny' | 'hold' | 'allow',
+  rules: readonly PolicyRule[],
+  effects: readonly Effect[],
+  hold: HoldTerms | null,
+): Outcome => {
+  const names = ruleNames(rules)
+  const verb = { deny: 'denied', hold: 'held', allow: 'allowed' }[outcome]
+  const why = outcome === 'allow' ? '' : ownReasons(rules)
+  return {
+    outcome,
+    rules: names,
+    reason: `${listed(effects) || 'nothing'}: ${verb} by ${names.join(', ')}${why}`,
+    hold,
+  }
+}
+
+type Answers = {
+  /** Rules that restrict: condition true or in error. */
+  readonly restricting: readonly CompiledRule[]
+  /** Rules that permit: condition true. */
+  readonly permitting: readonly CompiledRule[]
+}
+
+const answersOf = (
+  scope: SessionScope,
+  rules: readonly ScopedRule[],
+  command: ConditionCommand,
+  now_ms: number,
+): Answers => {
+  const facts = { session: scope.variables, command, now_ms }
+  const restricting: CompiledRule[] = []
+  const permitting: CompiledRule[] = []
+  for (const { compiled, open } of rules) {
+    const holds = !open || compiled.condition === undefined ? true : compiled.condition.holds(facts)
+    if (holds === false) continue
+    if (compiled.rule.effect !== 'allow') restricting.push(compiled)
+    if (compiled.rule.effect !== 'deny' && holds === true) permitting.push(compiled)
+  }
+  return { restricting, permitting }
+}
+
+/** Deny beats what nothing allows, that beats hold, hold beats allow; the strictest effect of the strictest statement counts. */
+const decideBy = (
+  { restricting, permitting }: Answers,
+  effects: readonly Effect[],
+  path: SearchPath,
+): Outcome => {
+  const touched = restricting.flatMap((compiled) => {
+    const found = effects.filter((effect) => concerns(compiled, effect, path))
+    return found.length === 0 ? [] : [{ rule: compiled.rule, found }]
+  })
+  const denies = touched.filter(({ rule }) => rule.effect === 'deny')
+  const rulesOf = (some: typeof touched): readonly PolicyRule[] => some.map(({ rule }) => rule)
+  const effectsIn = (some: typeof touched): readonly Effect[] => some.flatMap(({ found }) => found)
+  if (denies.length > 0) return by('deny', rulesOf(denies), effectsIn(denies), null)
+  const { missing, rules } = permissionsOf(permitting, effects, path)
+  if (missing.length > 0)
+    return {
+      outcome: 'deny',
+      rules: [builtin_rules.default_deny],
+      reason: `no policy allows ${listed(missing)}`,
+      hold: null,
+    }
+  if (touched.length > 0) {
+    const terms = holdTerms(rulesOf(touched))
+    if (terms !== undefined) return by('hold', rulesOf(touched), effectsIn(touched), terms)
+    return {
+      outcome: 'deny',
+      rules: [builtin_rules.nobody_approves, ...ruleNames(rulesOf(touched))],
+      reason: `${listed(effectsIn(touched))}: held by ${ruleNames(rulesOf(touched)).join(', ')}, which have no group in common that could approve it`,
+      hold: null,
+    }
+  }
+  const named = new Set(rules)
+  return by(
+    'allow',
+    permitting.map(({ rule }) => rule).filter(({ name }) => named.has(name)),
+    effects,
+    null,
+  )
+}
+
+const refusedUnread = (scope: SessionScope, risk: number): CommandDecision => ({
+  outcome: 'deny',
+  rules: [builtin_rules.unparsed],
+  reason: 'the command could not be parsed, so what it does is unknown',
+  policy_digest: scope.set.digest,
+  risk,
+  // Not a policy's opinion: it is enforced also in a dry run.
+  dry_run: false,
+  hold: null,
+})
+
+/** A text without statements does nothing: whoever may be here may send it. */
+const decideEmpty = (rules: readonly ScopedRule[]): Outcome => {
+  const { denies, allows } = sessionRules(rules)
+  if (denies.length > 0) return by('deny', denies, [], null)
+  if (allows.length > 0) return by('allow', allows, [], null)
+  const reason = 'no policy allows anything in this session'
+  return { outcome: 'deny', rules: [builtin_rules.default_deny], reason, hold: null }
+}
+
+/**
+ * May this command run? Every effect of every statement must be allowed by some rule, or by one that holds; a rule that denies any of them
+ * denies the command, one that holds any of them holds it. What could not be parsed is denied by `builtin:unparsed`.
+ */
+export const evaluateCommand = (
+  scope: SessionScope,
+  command: PolicyCommand,
+  now_ms: number,
+): CommandDecision => {
+  const effects = effectsOf(command)
+  const { analysis } = command.statement
+  const risk = riskOf(analysis.ok ? effects : undefined)
+  if (!analysis.ok) return refusedUnread(scope, risk)
+  const path = command.search_path ?? null
+  const facts = conditionCommand(command, effects, risk, scope.volatile)
+  const decided = withDryRules(scope, (rules) =>
+    effects.length === 0
+      ? decideEmpty(rules)
+      : decideBy(answersOf(scope, rules, facts, now_ms), effects, path),
+  )
+  const { outcome, rules, reason, hold, dry_run } = decided
+  return {
+    outcome,
+    rules,
+    reason,
+    policy_digest: scope.set.digest,
+    risk,
+    dry_run,
+    hold: dry_run ? null : hold,
+  }
+}

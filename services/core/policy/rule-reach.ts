@@ -1,0 +1,150 @@
+import type { Effect } from '#core/sql/analysis.ts'
+import { isCall, isEmptyHanded, isOpaque, isRelational, namesAnything } from './actions.ts'
+import type { SearchPath } from './object-pattern.ts'
+import type { CompiledRule } from './policy-set.ts'
+
+/**
+ * What a rule reaches of a command's effects. A rule *concerns* an effect when what it denies or holds may be in it; it *permits* one when
+ * it certainly is among what it allows. Where a command does not tell (an object without its schema, columns that are not known, code that
+ * cannot be read) the first is the wider, the second the narrower.
+ */
+
+/** Whether `objects` is about an action: it names relations, unless every action of the rule is of another kind. */
+const namesObjectsOf = ({ actions }: CompiledRule, action: string): boolean =>
+  isRelational(action) || (actions !== undefined && !actions.relational)
+
+const pathFor = (action: string, path: SearchPath): SearchPath =>
+  namesAnything(action) ? null : path
+
+const concernsObject = (rule: CompiledRule, { action, object }: Effect, path: SearchPath) => {
+  const { objects, object_text, actions } = rule
+  if (objects === undefined || object_text === undefined) return true
+  // Code that nobody has read may touch anything; who named the action meant only that.
+  if (isOpaque(action) && (actions === undefined || actions.all)) return true
+  if (!namesObjectsOf(rule, action)) return actions !== undefined && !actions.all
+  if (!isRelational(action)) return object === '' || object_text(object)
+  if (object === '') return !isEmptyHanded(action)
+  return objects.concerns(object, pathFor(action, path))
+}
+
+const concernsColumns = ({ columns }: CompiledRule, effect: Effect): boolean =>
+  columns === undefined ||
+  isOpaque(effect.action) ||
+  effect.columns.some((column) => column === '*' || columns(column))
+
+/** Whether what the rule denies or holds may be in this effect. */
+export const concerns = (rule: CompiledRule, effect: Effect, path: SearchPath): boolean => {
+  const { actions } = rule
+  if (actions !== undefined && !actions.matches(effect.action, effect.object)) return false
+  return concernsObject(rule, effect, path) && concernsColumns(rule, effect)
+}
+
+const permitsObject = (rule: CompiledRule, { action, object }: Effect, path: SearchPath) => {
+  const { objects, object_text } = rule
+  if (objects === undefined || object_text === undefined) return true
+  if (!namesObjectsOf(rule, action)) return true
+  if (!isRelational(action)) return object_text(object)
+  if (object === '') return isEmptyHanded(action) || object_text('')
+  return objects.permits(object, pathFor(action, path))
+}
+
+/**
+ * Columns of an effect that the rule does not permit; undefined when it permits nothing of the effect. `opaque_calls` are the calls whose
+ * work is not known: who names one permits what it does.
+ */
+const columnsLeft = (
+  rule: CompiledRule,
+  effect: Effect,
+  columns: readonly string[],
+  path: SearchPath,
+  opaque_calls: ReadonlyMap<string, Effect>,
+): readonly string[] | undefined => {
+  const { actions } = rule
+  const { action, object } = effect
+  if (actions === undefined) {
+    if (isOpaque(action)) return undefined
+  } else if (!actions.matches(action, object)) {
+    const call = action === 'unknown' ? opaque_calls.get(object) : undefined
+    if (call === undefined || !actions.matches(call.action, call.object)) return undefined
+  }
+  if (!permitsObject(rule, effect, path)) return undefined
+  const own = rule.columns
+  return own === undefined ? [] : columns.filter((column) => !own(column))
+}
+
+export type Permissions = {
+  /** Names of the rules that permit something of the command. */
+  readonly rules: readonly string[]
+  /** What no rule permits. */
+  readonly missing: readonly Effect[]
+}
+
+/** Calls in a command whose work is not known (an effect `unknown` with the function's name goes with them), by that name. */
+const opaqueCalls = (effects: readonly Effect[]): ReadonlyMap<string, Effect> => {
+  const found = new Map<string, Effect>()
+  for (const { action, object } of effects) {
+    if (action !== 'unknown' || object === '') continue
+    const call = effects.find((one) => isCall(one.action) && namesCall(one, object))
+    if (call !== undefined) found.set(object, call)
+  }
+  return found
+}
+
+const namesCall = (call: Effect, name: string): boolean =>
+  call.object === name || call.action === `call:${name}`
+
+/**
+ * What happens through a view happens to whoever may use the view, and what happens through a function to whoever may call it by
+ * its exact name; code that is not known is never permitted so.
+ */
+const permittedThrough = (
+  { action, via }: Effect,
+  permitted: readonly Effect[],
+  rules: readonly CompiledRule[],
+): boolean =>
+  via !== '' &&
+  !isOpaque(action) &&
+  (permitted.some(
+    (outer) =>
+      outer.object === via &&
+      isRelational(outer.action) &&
+      (outer.action === action || action === 'select'),
+  ) ||
+    rules.some(({ actions }) => actions?.namesFunction(via) === true))
+
+/** Which effects the rules permit together; columns of one effect may be permitted by several rules. */
+export const permissionsOf = (
+  rules: readonly CompiledRule[],
+  effects: readonly Effect[],
+  path: SearchPath,
+): Permissions => {
+  const opaque_calls = opaqueCalls(effects)
+  const unread = new Set(opaque_calls.values())
+  const names = new Set<string>()
+  const permitted: Effect[] = []
+  let missing: Effect[] = []
+  for (const effect of effects) {
+    // A call itself does nothing: what the function does are effects of their own, `unknown` where that cannot be read.
+    if (isCall(effect.action) && !unread.has(effect)) continue
+    let left: readonly string[] = effect.columns
+    let found = false
+    for (const rule of rules) {
+      const rest = columnsLeft(rule, effect, left, path, opaque_calls)
+      if (rest === undefined || (rest.length === left.length && left.length > 0)) continue
+      names.add(rule.rule.name)
+      found = true
+      left = rest
+    }
+    if (found && left.length === 0) permitted.push(effect)
+    else missing.push(effect)
+  }
+  for (let before = -1; missing.length > 0 && before !== missing.length;) {
+    before = missing.length
+    missing = missing.filter((effect) => {
+      if (!permittedThrough(effect, permitted, rules)) return true
+      permitted.push(effect)
+      return false
+    })
+  }
+  return { rules: [...names], missing }
+}
