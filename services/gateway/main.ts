@@ -11,6 +11,7 @@ import { openCancelRelay, type CancelMessage } from './cancel-relay.ts'
 import { openApprovals } from './approvals/approvals.ts'
 import { openDecider } from './policy/decider.ts'
 import { openCredentialBroker } from './credentials/broker.ts'
+import { recordSwept } from './credentials/swept.ts'
 import { holdPolicy, loadPolicy } from './policy/policy.ts'
 import { openCancelKeys } from './protocols/postgres/cancel.ts'
 import { openPostgresListener } from './protocols/postgres/listener.ts'
@@ -95,13 +96,23 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
     send = relay.send
   }
   const approvals = opening.use(await openApprovals({ config, recorder, logger }))
-  const credentials = opening.use(openCredentialBroker(config, { env: process.env }))
+  const targets = await openTargets(config)
+  const credentials = opening.use(
+    openCredentialBroker(config, {
+      gateway_name,
+      targets,
+      env: process.env,
+      onSwept: (swept) => recordSwept(recorder, { config, gateway_name, logger }, swept),
+      logger,
+      now_ms: () => Date.now(),
+    }),
+  )
   const listener = opening.use(
     await openPostgresListener({
       config,
       gateway_name,
       tls,
-      targets: await openTargets(config),
+      targets,
       credentials,
       authenticator: await openAuthenticator(config, { logger }),
       decider: openDecider(policy, Date.now),

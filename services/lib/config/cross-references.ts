@@ -91,7 +91,41 @@ const credentialReferences = (root: Tree): Finding[] => {
   })
 }
 
-const sources = ['password', 'password_file', 'password_env'] as const
+const sources = ['password', 'password_file', 'password_env', 'database_role'] as const
+
+const placeholder = /\{([^{}]*)\}/g
+
+/** A grant that names no role, or something that is not there, would give its right to nobody or fail at each session. */
+const grantChecks = (role: Tree, path: Path): Finding[] =>
+  textsAt(role, 'grants').flatMap((grant, index) => {
+    const here = [...path, 'grants', index]
+    const names = [...grant.matchAll(placeholder)].map(([, name = '']) => name)
+    const unknown = names.find((name) => name !== 'role' && name !== 'database')
+    if (unknown !== undefined)
+      return [{ path: here, message: `{${unknown}} is unknown: there are {role} and {database}` }]
+    return names.includes('role') ? [] : [{ path: here, message: '{role} is missing' }]
+  })
+
+const databaseRoleChecks = (
+  root: Tree,
+  credential: Tree,
+  path: Path,
+  users: readonly string[],
+): Finding[] => {
+  const role = treeAt(credential, 'database_role')
+  const findings = users.map((key) => ({
+    path: [...path, key],
+    message: `${key} is not for database_role: each session's role gets a name of its own`,
+  }))
+  const all = listAt(root, 'credentials')
+  const admin = all.find(({ name }) => name === role['admin'])
+  const at = [...path, 'database_role', 'admin']
+  if (typeof role['admin'] === 'string' && admin === undefined)
+    findings.push({ path: at, message: `no credential has this name; ${known(namesOf(all))}` })
+  if (admin?.['database_role'] !== undefined)
+    findings.push({ path: at, message: 'a credential that is there to stay is needed' })
+  return [...findings, ...grantChecks(role, [...path, 'database_role'])]
+}
 
 /** A credential has one source, and the keys that go with it. */
 const credentialChecks = (root: Tree): Finding[] =>
@@ -109,6 +143,7 @@ const credentialChecks = (root: Tree): Finding[] =>
         },
       ]
     const users = ['user', 'user_file'].filter((key) => credential[key] !== undefined)
+    if (given[0] === 'database_role') return databaseRoleChecks(root, credential, path, users)
     if (users.length === 0) return [{ path, message: 'user is missing (or user_file)' }]
     return users.length > 1 ? [{ path, message: 'user and user_file: keep one of them' }] : []
   })

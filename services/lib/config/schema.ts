@@ -51,6 +51,7 @@ export type Config = ReadonlyDeep<z.output<typeof configSchema>>
 export type IssuerConfig = Config['issuers'][number]
 export type TargetConfig = Config['targets'][number]
 export type CredentialConfig = Config['credentials'][number]
+export type DatabaseRoleConfig = NonNullable<CredentialConfig['database_role']>
 export type ClickHouseConfig = Config['clickhouse']
 export type SinkConfig = Config['forward']['sinks'][number]
 export type ApiConfig = Config['api']

@@ -12,19 +12,29 @@ export type Secret = {
 
 const hidden = '[secret]'
 
-/** Wraps a value so that it cannot slip into a log line, an error or an event. */
-export const secretOf = (value: string): Secret => {
+const wrap = (reveal: () => string): Secret => {
   const wrapped = {}
   const hide = (): string => hidden
-  const methods = {
-    reveal: (): string => value,
-    toString: hide,
-    toJSON: hide,
-    [inspect.custom]: hide,
-  }
+  const methods = { reveal, toString: hide, toJSON: hide, [inspect.custom]: hide }
   // Not enumerable: spreading or iterating a Secret copies nothing, not even the way to its value.
   for (const key of Reflect.ownKeys(methods)) {
     Object.defineProperty(wrapped, key, { value: Reflect.get(methods, key) })
   }
   return Object.freeze(wrapped) as Secret
+}
+
+/** Wraps a value so that it cannot slip into a log line, an error or an event. */
+export const secretOf = (value: string): Secret => wrap(() => value)
+
+/** A secret that is let go when its use is over: then `reveal()` gives an empty text, and nothing here holds the value any more. */
+export const passingSecret = (
+  value: string,
+): { readonly secret: Secret; readonly forget: () => void } => {
+  let held = value
+  return {
+    secret: wrap(() => held),
+    forget: () => {
+      held = ''
+    },
+  }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { configSchema } from '#lib/config/schema.ts'
+import { openLogger } from '#lib/logger.ts'
 import { openCredentialBroker } from '../../../services/gateway/credentials/broker.ts'
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts'
 import { startPostgres, type TestPostgres } from '../../support/postgres.ts'
@@ -21,13 +22,20 @@ const broker = (
   source: Readonly<Record<string, unknown>>,
   env: Readonly<Record<string, string>> = {},
 ) => {
-  const { targets, credentials } = configSchema.parse({
+  const config = configSchema.parse({
     targets: [
       { name: 'shop', host: '127.0.0.1', roles: [{ name: 'app', credential: 'shop-app' }] },
     ],
     credentials: [{ name: 'shop-app', ...source }],
   })
-  return openCredentialBroker({ targets, credentials }, { env })
+  return openCredentialBroker(config, {
+    gateway_name: 'gw/0',
+    targets: new Map(),
+    env,
+    onSwept: () => undefined,
+    logger: openLogger('gateway', 'silent'),
+    now_ms: () => Date.now(),
+  })
 }
 
 const request = (role = 'app') => ({

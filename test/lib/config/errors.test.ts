@@ -103,10 +103,28 @@ api: 3
   - { name: good, user_file: ./u, password_file: ./p }
 `
     expect(space.errors(content)).toEqual([
-      'cairn.yaml:2:5: credentials[0]: has no source: give one of password, password_file, password_env',
+      'cairn.yaml:2:5: credentials[0]: has no source: give one of password, password_file, password_env, database_role',
       'cairn.yaml:3:5: credentials[1]: has 2 sources: keep one of password, password_file',
       'cairn.yaml:4:5: credentials[2]: user is missing (or user_file)',
       'cairn.yaml:5:5: credentials[3]: user and user_file: keep one of them',
+    ])
+  })
+
+  test('a session role needs another credential to make it, and grants that name it', () => {
+    const content = `credentials:
+  - name: a
+    user: u
+    database_role: { admin: nope, grants: ['grant x to {rolle}', 'grant x to y', 'grant x to {role}'] }
+  - name: b
+    database_role: { admin: a, lifetime_s: 0 }
+`
+    expect(space.errors(content)).toEqual([
+      "cairn.yaml:3:5: credentials[0].user: user is not for database_role: each session's role gets a name of its own",
+      'cairn.yaml:4:22: credentials[0].database_role.admin: no credential has this name; known: a, b',
+      'cairn.yaml:4:44: credentials[0].database_role.grants[0]: {rolle} is unknown: there are {role} and {database}',
+      'cairn.yaml:4:66: credentials[0].database_role.grants[1]: {role} is missing',
+      'cairn.yaml:6:32: credentials[1].database_role.lifetime_s: expected a whole number, 1 to 604800',
+      'cairn.yaml:6:22: credentials[1].database_role.admin: a credential that is there to stay is needed',
     ])
   })
 
