@@ -5,6 +5,7 @@ import { secretOf } from '#lib/config/secret.ts'
 import { openLogger } from '#lib/logger.ts'
 import { openCredentialBroker } from '../../../services/gateway/credentials/broker.ts'
 import type { CredentialBroker } from '../../../services/gateway/credentials/port.ts'
+import { roleName } from '../../../services/gateway/credentials/role-names.ts'
 import type { Swept } from '../../../services/gateway/credentials/swept.ts'
 import { openTargets } from '../../../services/gateway/protocols/postgres/target.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -336,6 +337,55 @@ describe('the source of session roles', () => {
   })
   const noneOf = (name: string) =>
     eventually(`${name} is gone`, async () => !(await sessionRoles()).includes(name))
+
+  it('a gateway that is gone and stays away leaves nothing for long', async () => {
+    const maker_of = { deployment: 'local', credential: 'main-admin', boot: '00000001' }
+    const now_s = Math.floor(Date.now() / 1000)
+    const named = (gateway: string, age_s: number, random: string): string =>
+      roleName({ ...maker_of, gateway }, now_s - age_s, random)
+    const old = named('gw-gone/0', 3600, '000000000001')
+    const fresh = named('gw-gone/0', 1, '000000000002')
+    const expired = named('gw-gone/0', 3600, '000000000003')
+    const used = named('gw-gone/0', 3600, '000000000004')
+    await using admin = await connected({
+      host: '127.0.0.1',
+      port: postgres.port,
+      user: maker,
+      database: 'postgres',
+      password: 'maker-password',
+    })
+    for (const [name, until] of [
+      [old, '1 day'],
+      [fresh, '1 day'],
+      [expired, '1 day'],
+      [used, '1 day'],
+    ] as const)
+      await admin.client.query(
+        `do $$ begin execute format('create role "${name}" login password ''p'' valid until %L', now() + interval '${until}'); end $$`,
+      )
+    const as = (user: string) =>
+      connected({
+        host: '127.0.0.1',
+        port: postgres.port,
+        user,
+        database: 'postgres',
+        password: 'p',
+      })
+    await using _expired = await as(expired)
+    await using stays = await as(used)
+    await admin.client.query(`alter role "${expired}" valid until '2020-01-01'`)
+    await using broker = await openBroker()
+    await eventually('two are dropped', () => broker.swept.length === 2)
+    expect(await sessionRoles()).toEqual([fresh, used].toSorted())
+    expect(new Map(broker.swept.map(({ principal, reason }) => [principal, reason]))).toEqual(
+      new Map([
+        [old, 'left over by a gateway that is gone: nobody is logged in as it: role dropped'],
+        [expired, 'left over beyond its lifetime: role dropped'],
+      ]),
+    )
+    await stays.client.query('select 1')
+    for (const name of [fresh, used]) await query(`drop role "${name}"`)
+  })
 
   it('what could not be dropped when its session ended is dropped by a sweep', async () => {
     await using broker = await openBroker({ sweep_s: 5 })
