@@ -12,7 +12,7 @@ import { openLog } from '#lib/log/open.ts'
 import { metricsText, openProcessMetrics } from '#lib/metrics.ts'
 import { openAdminToken } from './admin-token.ts'
 import { openApp } from './app.ts'
-import { auditGatewayId, openAuditRecorder, type AuditRecorder } from './audit.ts'
+import { openAuditRecorder, type AuditRecorder } from './audit.ts'
 import { openAuthentication } from './authentication.ts'
 import { openAuthorization } from './authorization.ts'
 import type { ApiDeps } from './deps.ts'
@@ -87,7 +87,6 @@ export const startApi = async (config: Config, deps: ApiServiceDeps): Promise<Ru
     openAuditRecorder({
       log,
       deployment: config.deployment,
-      gateway_id: auditGatewayId(),
       epoch: randomBytes(16),
       now_us: () => Date.now() * 1000,
       mono_ns: () => process.hrtime.bigint(),
