@@ -26,6 +26,8 @@ export type RecordedEvent = Recorded<DecodedEvent>
 export type TestGatewayOptions = {
   /** Targets by name; each has the role `admin`, which is the server's superuser. */
   readonly targets: Readonly<Record<string, TestPostgres>>
+  /** Keys of the role on top of the test's own. */
+  readonly role?: Readonly<Record<string, unknown>>
   /** Sections of the configuration on top of the defaults. */
   readonly config?: Readonly<Record<string, unknown>>
   /** Claims that the one policy wants; default none. */
@@ -51,7 +53,11 @@ export interface TestGateway extends AsyncDisposable {
   restart(): Promise<void>
 }
 
-const targetConfig = (name: string, target: TestPostgres): Record<string, unknown> => ({
+const targetConfig = (
+  name: string,
+  target: TestPostgres,
+  role: Readonly<Record<string, unknown>>,
+): Record<string, unknown> => ({
   name,
   host: target.host,
   port: target.port,
@@ -60,7 +66,8 @@ const targetConfig = (name: string, target: TestPostgres): Record<string, unknow
       ? { mode: 'disable' }
       : { mode: 'verify-full', ca_file: target.ca_file },
   default_database: target.database,
-  roles: [{ name: 'admin', credential: `${name}-admin` }],
+  // Most tests show a token more than once.
+  roles: [{ name: 'admin', credential: `${name}-admin`, sessions_per_token: 1000, ...role }],
 })
 
 /** Runs the gateway in this process: real recorder, journal, embedded log and identity, an issuer of its own. */
@@ -72,7 +79,7 @@ export const startTestGateway = async (options: TestGatewayOptions): Promise<Tes
     data_dir,
     listeners: { postgres: { port: 0 } },
     issuers: [issuer.config('ci')],
-    targets: names.map(([name, target]) => targetConfig(name, target)),
+    targets: names.map(([name, target]) => targetConfig(name, target, options.role ?? {})),
     credentials: names.map(([name, target]) => ({
       name: `${name}-admin`,
       user: target.user,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { host, name, path, remotePort, text, whole } from '../scalars.ts'
+import { roleTokens } from './role-tokens.ts'
 
 export const targets = z
   .array(
@@ -32,6 +33,7 @@ export const targets = z
           z.strictObject({
             name: name('Role that a client asks for.'),
             credential: name('Name of the credential the gateway uses for it.'),
+            ...roleTokens,
           }),
         )
         .max(1000)
