@@ -14,6 +14,7 @@ import { openCredentialBroker } from './credentials/broker.ts'
 import { recordSwept } from './credentials/swept.ts'
 import { holdPolicy, loadPolicy } from './policy/policy.ts'
 import { openCancelKeys } from './protocols/postgres/cancel.ts'
+import { openCatalogs } from './protocols/postgres/catalog/catalogs.ts'
 import { openPostgresListener } from './protocols/postgres/listener.ts'
 import { openStatementReader } from './protocols/postgres/statement.ts'
 import { openTargets } from './protocols/postgres/target.ts'
@@ -119,6 +120,7 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
       now_ms: () => performance.now(),
     }),
   )
+  const catalogs = opening.use(openCatalogs({ logger, now_ms: () => performance.now() }))
   const listener = opening.use(
     await openPostgresListener({
       config,
@@ -136,6 +138,7 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
         text_bytes_max: config.gateway.text_bytes_max,
       }),
       cancels,
+      catalogs,
       logger,
       now_ms: () => performance.now(),
       wall_ms: Date.now,

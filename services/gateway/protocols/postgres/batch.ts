@@ -118,7 +118,7 @@ export const addItem = (run: Run, frame: Frame, more: Partial<Item> | null): Ite
 export const enterBatch = (
   { batch, state }: Run,
   command: Command,
-  { pure_read, unsettling }: ReceivedCommand['statement'],
+  { pure_read, unsettling, moves }: ReceivedCommand['statement'],
 ): void => {
   batch.recorded = true
   if (!pure_read || command.refused) batch.pure = false
@@ -127,6 +127,8 @@ export const enterBatch = (
     state.disturbances++
     state.unreported = batch.number
   }
+  const runs = command.kind === 'query' || command.kind === 'execute'
+  if (moves !== null && runs && !command.refused) state.naming.sent(moves, batch.number)
   batch.commands.push(command)
 }
 

@@ -10,6 +10,8 @@ import { peerAddress, sessionContext } from '../../session-context.ts'
 import { admit, type Admission, type AdmissionDeps, type Progress } from './admission.ts'
 import { authenticationOk, backendKeyData, readyForQuery } from './backend-writes.ts'
 import type { CancelKeys } from './cancel.ts'
+import type { Catalogs } from './catalog/catalogs.ts'
+import { openSessionNaming } from './catalog/session-naming.ts'
 import { errorResponse } from './errors.ts'
 import { close_timeout_ms, linger_ms } from './limits.ts'
 import { auditUnavailable, Refused, startRefused, targetRefused } from './refused.ts'
@@ -33,6 +35,8 @@ export type ConnectionDeps = Omit<AdmissionDeps, 'recording' | 'context'> & {
   readonly statements: StatementReader
   readonly holds: Pick<Holds, 'open'>
   readonly cancels: CancelKeys
+  /** What is known of the targets' databases. */
+  readonly catalogs: Catalogs
   readonly logger: Logger
   /** Monotonic clock, milliseconds with fractions. */
   readonly now_ms: () => number
@@ -225,7 +229,17 @@ const runOpenSession = async (
   running = runSession({
     client: start.stream,
     upstream,
-    state: newSessionState(upstream.parameters, proofsHold(request.settings)),
+    state: newSessionState(
+      upstream.parameters,
+      proofsHold(request.settings),
+      openSessionNaming({
+        catalog: deps.catalogs.forSession(target, facts.database, credential),
+        parameters: upstream.parameters,
+        asked_path: request.settings.get('search_path'),
+        user: credential.user,
+        pid: upstream.key?.pid ?? null,
+      }),
+    ),
     recorder,
     session,
     decide: (command) => deps.decider.command(facts, command),

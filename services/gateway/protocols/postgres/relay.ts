@@ -273,6 +273,7 @@ export const openRelay = (options: RelayOptions): Relay => {
     }
     if (state.transaction === 0x49) state.portals.clear()
     const next = inFlight.head()
+    state.naming.ready(state.transaction, next === null ? Number.POSITIVE_INFINITY : next.batch)
     if (state.unreported > 0 && (next === null || next.batch > state.unreported)) {
       state.unreported = 0
       // What was deferred to the end of the transaction ran after names that were made behind the command.
@@ -302,7 +303,9 @@ export const openRelay = (options: RelayOptions): Relay => {
       state.encoding = clientEncoding(value)
       if (!encodingIsSafe(value)) fault = `client encoding ${value} is not supported`
     } else if (name === 'standard_conforming_strings') state.plainBackslashes = value !== 'off'
-    else if (name === 'search_path' || name === 'session_authorization' || name === 'is_superuser')
+    if (value !== undefined && name === 'search_path') state.naming.reportedPath(value)
+    if (value !== undefined && name === 'session_authorization') state.naming.reportedUser(value)
+    if (name === 'search_path' || name === 'session_authorization' || name === 'is_superuser')
       state.proofs = false
   }
 

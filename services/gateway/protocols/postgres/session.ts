@@ -129,6 +129,7 @@ export const runSession = (options: SessionOptions): Session => {
   let held: Held[] = []
   let held_bytes = 0
   let awaitingDrained = false
+  let awaitingNaming = false
   /** Bytes that came behind a command that waits for people. */
   let behind_hold_bytes = 0
 
@@ -184,6 +185,7 @@ export const runSession = (options: SessionOptions): Session => {
     over = true
     held = []
     queue = []
+    state.naming.close()
     for (const last of [
       () => hold.end(reason === 'client_closed' ? 'gone' : 'session_over'),
       () => relay.abort(),
@@ -395,6 +397,23 @@ export const runSession = (options: SessionOptions): Session => {
     if (held_bytes > limits.held_bytes_max) upstreamGate.close('held')
   }
 
+  /** Goes on with the parked message once what names mean is known. */
+  const afterNaming = async (pending: Promise<void>): Promise<void> => {
+    await pending
+    awaitingNaming = false
+    resume(Buffer.alloc(0))
+  }
+
+  /** Whether the parked message waits for the catalog. */
+  const awaitNaming = (): boolean => {
+    const pending = state.naming.pending()
+    if (pending !== null && !awaitingNaming) {
+      awaitingNaming = true
+      void afterNaming(pending)
+    }
+    return pending !== null
+  }
+
   const takeInput = (): void => {
     for (;;) {
       const result = intake.run()
@@ -419,6 +438,7 @@ export const runSession = (options: SessionOptions): Session => {
       watchCongestion()
       if (over) return
       if (!(intake.parked && state.inFlight.length === 0)) break
+      if (awaitNaming()) break
     }
     watchQueue()
   }
@@ -491,6 +511,11 @@ export const runSession = (options: SessionOptions): Session => {
 
   /** What waited goes on, outside of any event of the two streams. */
   const guardedInput = (): void => guarded(takeInput, false)(no_bytes)
+
+  const resume = guarded(() => {
+    if (!over && intake.parked && state.inFlight.length === 0) takeInput()
+    finishLeave()
+  }, false)
 
   client.on('data', guarded(onClientData, false))
   client.on('drain', () => upstreamGate.open('client'))

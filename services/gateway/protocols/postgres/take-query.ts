@@ -39,9 +39,15 @@ type Text = { readonly statement: StatementText; readonly refusal: Refusal | nul
 /** Reads a statement's text in the client's encoding. */
 export const readText = (run: Run, frame: Frame, span: Span): Text | 'wait' => {
   const { state, options } = run
+  if (state.naming.waits(state.inFlight.length > 0 || run.items.length > 0)) return 'wait'
   const bytes = frame.buffer.subarray(span.start, span.end)
   const text = state.encoding.read(frame.buffer, span.start, span.end)
-  const statement = options.statements.read(text, bytes, state.plainBackslashes)
+  const statement = options.statements.read(
+    text,
+    bytes,
+    state.plainBackslashes,
+    state.naming.current(),
+  )
   if (!statement.delicate) return { statement, refusal: null }
   if (settingsInDoubt(run)) return 'wait'
   if (!state.encoding.valid(bytes))
