@@ -91,12 +91,12 @@ describe('what names mean in a session', () => {
     expect(one.naming.current()).toBe(one.naming.current())
     one.send('set search_path = app')
     expect(one.path()).toBeUndefined()
-    expect(one.naming.waits(true)).toBe(true)
-    expect(one.naming.waits(false)).toBe(false)
+    expect(one.naming.waits('select 1', true)).toBe(true)
+    expect(one.naming.waits('select 1', false)).toBe(false)
     one.naming.reportedPath('app')
     one.ready()
     expect(one.path()).toEqual(['app'])
-    expect(one.naming.waits(true)).toBe(false)
+    expect(one.naming.waits('select 1', true)).toBe(false)
   })
 
   it.each([
@@ -187,6 +187,16 @@ describe('what names mean in a session', () => {
     one.send('commit')
     one.ready()
     expect(one.changes).toEqual([{ all: false, names: new Set(['orders']) }])
+  })
+
+  it('a text that names what is being changed waits for the answer, another one does not', () => {
+    const one = session()
+    one.send('create or replace view orders as select * from people')
+    expect(one.naming.waits('select * from Orders', true)).toBe(true)
+    expect(one.naming.waits('select * from "orders"', true)).toBe(true)
+    expect(one.naming.waits('select * from u&"\\006frders"', true)).toBe(true)
+    expect(one.naming.waits('select * from reorders, orders_old', true)).toBe(false)
+    expect(one.naming.waits('select * from orders', false)).toBe(false)
   })
 
   it('code that does not show what it does may have changed any name', () => {

@@ -39,9 +39,9 @@ type Text = { readonly statement: StatementText; readonly refusal: Refusal | nul
 /** Reads a statement's text in the client's encoding. */
 export const readText = (run: Run, frame: Frame, span: Span): Text | 'wait' => {
   const { state, options } = run
-  if (state.naming.waits(state.inFlight.length > 0 || run.items.length > 0)) return 'wait'
   const bytes = frame.buffer.subarray(span.start, span.end)
   const text = state.encoding.read(frame.buffer, span.start, span.end)
+  if (state.naming.waits(text, state.inFlight.length > 0 || run.items.length > 0)) return 'wait'
   const statement = options.statements.read(
     text,
     bytes,

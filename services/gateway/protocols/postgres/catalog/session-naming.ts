@@ -6,6 +6,7 @@ import {
   nothing_shifted,
   withoutNames,
   type Naming,
+  type ShiftedNames,
 } from '#core/sql/naming.ts'
 import { parseSearchPath, resolveSearchPath } from '#core/sql/search-path.ts'
 import type { SessionCatalog } from './catalogs.ts'
@@ -14,8 +15,8 @@ import type { SessionCatalog } from './catalogs.ts'
 export interface SessionNaming {
   /** The same object as long as nothing changed. */
   current(): Naming
-  /** The next text should wait: for answers that are due, or for a load of the catalog. */
-  waits(due: boolean): boolean
+  /** A text should wait: for answers that are due, or for a load of the catalog. */
+  waits(text: string, due: boolean): boolean
   /** The load that a text waits for; null when there is none. */
   pending(): Promise<void> | null
   /** A name or OID that is not in the catalog was met. */
@@ -115,11 +116,13 @@ export const openSessionNaming = (options: SessionNamingOptions): SessionNaming 
       }
       return naming
     },
-    waits: (due) =>
-      (pathBatch > 0 && due) ||
-      (catalog !== null && catalog.pending() !== null) ||
+    waits: (text, due) => {
+      if (pathBatch > 0 && due) return true
       // The change is on its way: whether and when it is committed is told by the answer.
-      (touchedBatch > 0 && due),
+      if (touchedBatch > 0 && due && mentions(text, touched)) return true
+      if (catalog === null || catalog.pending() === null) return false
+      return catalog.current() === undefined || mentions(text, catalog.shifted())
+    },
     pending: () => catalog?.pending() ?? null,
     missed: () => catalog?.missed(),
     sent: (moves, batch) => {
@@ -164,6 +167,28 @@ const withRoles = (
   if (users === undefined || roles === null) return undefined
   const more = new Set([...users, ...roles.map((role) => (role === '' ? login : role))])
   return more.size > users_max ? undefined : more
+}
+
+/** Whether a text may name one of these. Looks for the words, so it says yes too often. */
+const mentions = (text: string, { all, names }: ShiftedNames): boolean => {
+  if (all) return true
+  if (names.size === 0) return false
+  const lower = text.toLowerCase()
+  return names.values().some((name) => hasWord(lower, name.toLowerCase()))
+}
+
+const part_of_word = /[\p{L}\p{N}_$]/u
+
+const hasWord = (text: string, word: string): boolean => {
+  // A name with a quote or a character beyond ASCII may be written in more than one way.
+  if (!/^[a-z0-9_]+$/.test(word)) return true
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
+    const before = text[at - 1] ?? ' '
+    const after = text[at + word.length] ?? ' '
+    if (!part_of_word.test(before) && !part_of_word.test(after)) return true
+  }
+  // U&"..." hides letters behind escapes.
+  return text.includes('u&')
 }
 
 const parseStart = (value: string | undefined): readonly string[] | undefined =>
