@@ -174,7 +174,7 @@ const mentions = (text: string, { all, names }: ShiftedNames): boolean => {
   if (all) return true
   if (names.size === 0) return false
   const lower = text.toLowerCase()
-  return names.values().some((name) => hasWord(lower, name.toLowerCase()))
+  return [...names].some((name) => hasWord(lower, name.toLowerCase()))
 }
 
 const part_of_word = /[\p{L}\p{N}_$]/u
