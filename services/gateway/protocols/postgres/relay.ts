@@ -212,8 +212,10 @@ export const openRelay = (options: RelayOptions): Relay => {
 
   const onError = (piece: BackendPiece, head: Entry | null): Buffer | null => {
     const fields = readErrorFields(piece.buffer, piece.start + header_bytes, piece.end)
-    state.copyOpen = false
     const command = head?.command ?? null
+    // It failed before it read the Sync, which it would have answered.
+    if (!state.copyOpen || command?.input_bytes !== 0) state.copySync = false
+    state.copyOpen = false
     if (command !== null && !command.completed) {
       command.copying = false
       command.status = fields.code === '57014' ? 'cancelled' : 'error'
@@ -281,19 +283,12 @@ export const openRelay = (options: RelayOptions): Relay => {
     }
   }
 
-  /** The server reads COPY data now: it swallows every Sync up to the client's CopyDone or CopyFail. */
-  const onCopyIn = (): void => {
-    let index = 1
-    for (;;) {
-      const next = inFlight.at(index)
-      if (next === null) {
-        state.copyOpen = true
-        return
-      }
-      if (next.kind === 'copy_end') return
-      if (next.kind === 'sync') inFlight.remove(index)
-      else index++
-    }
+  /** The server reads COPY data now, up to the client's CopyDone or CopyFail: which is on its way, or not sent yet. */
+  const onCopyIn = (command: Command | null): void => {
+    state.copySync = false
+    if (command === null || command.inputs === 0) fault = 'the target reads data that nobody sends'
+    if (inFlight.at(1)?.kind === 'copy_end') inFlight.remove(1)
+    else state.copyOpen = true
   }
 
   const onParameter = (piece: BackendPiece): void => {
@@ -364,7 +359,7 @@ export const openRelay = (options: RelayOptions): Relay => {
         onReady(piece)
         return null
       case backend.copy_in:
-        onCopyIn()
+        onCopyIn(command)
         return null
       case backend.copy_out:
         if (command !== null) command.copying = true

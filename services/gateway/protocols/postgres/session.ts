@@ -3,7 +3,8 @@ import { CairnError } from '#lib/error.ts'
 import type { Recorder, SessionRecorder } from '../../recorder/port.ts'
 import { openGate } from './gate.ts'
 import { errorResponse, sqlstate, type NativeError } from './errors.ts'
-import { flushMessage, terminateMessage } from './frontend-writes.ts'
+import { bareSync } from './in-flight.ts'
+import { flushMessage, syncMessage, terminateMessage } from './frontend-writes.ts'
 import type { Batch } from './batch.ts'
 import { openIntake } from './intake.ts'
 import * as limits from './limits.ts'
@@ -198,7 +199,7 @@ export const runSession = (options: SessionOptions): Session => {
       }
     if (native === null) client.end()
     else client.end(errorResponse(native))
-    if (farewell) upstream.end()
+    if (farewell || state.copyCut) upstream.end()
     else upstream.end(terminateMessage)
     clientGate.release()
     upstreamGate.release()
@@ -263,8 +264,9 @@ export const runSession = (options: SessionOptions): Session => {
     }
     if (farewell) return
     farewell = true
-    // The last message may be a part of CopyData: only the end of the stream ends that.
-    if (state.copyOpen) upstream.end(terminateMessage)
+    // Only the end of the stream ends a part of a message, and a COPY.
+    if (state.copyCut) upstream.end()
+    else if (state.copyOpen) upstream.end(terminateMessage)
     else {
       if (state.unsynced) upstream.write(flushMessage)
       upstream.write(terminateMessage)
@@ -291,6 +293,7 @@ export const runSession = (options: SessionOptions): Session => {
     const now = now_ms()
     for (const command of batch.commands) command.started_ms = now
     const { pieces } = batch
+    state.copyCut = batch.cut
     if (pieces.length > 1) upstream.cork()
     let room = true
     for (const piece of pieces) room = upstream.write(piece)
@@ -443,6 +446,15 @@ export const runSession = (options: SessionOptions): Session => {
     watchQueue()
   }
 
+  /** The Sync that was kept from a COPY that then failed. */
+  const sendCopySync = (): void => {
+    state.copySync = false
+    state.skipping = false
+    state.segment++
+    state.inFlight.push(bareSync(state.inputOwner))
+    upstream.write(syncMessage)
+  }
+
   const onClientData = (chunk: Buffer): void => {
     if (over || leaving !== null) return
     client_bytes += chunk.length
@@ -475,14 +487,9 @@ export const runSession = (options: SessionOptions): Session => {
       )
       return
     }
+    if (state.copySync && !state.copyOpen) sendCopySync()
     if (intake.parked) {
-      if (state.copyOpen)
-        end('protocol_error', 'unexpected message during COPY from stdin', {
-          severity: 'FATAL',
-          code: sqlstate.protocol_violation,
-          message: 'unexpected message during COPY from stdin',
-        })
-      else if (state.inFlight.length === 0) takeInput()
+      if (state.copyOpen || state.inFlight.length === 0) takeInput()
     } else watchQueue()
     finishLeave()
     if (relayed.ready) finishDrain()

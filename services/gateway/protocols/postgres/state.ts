@@ -23,6 +23,10 @@ export type SessionState = {
   inputOwner: Command | null
   /** The server reads COPY data, and the client has not ended it. */
   copyOpen: boolean
+  /** A Sync came while it did and before any data: not forwarded, since a server that still reads swallows it and one that failed does not. */
+  copySync: boolean
+  /** The target has a part of CopyData whose rest has not been sent. What follows would be taken for that rest. */
+  copyCut: boolean
   /** Transaction status of the latest ReadyForQuery: I idle, T in transaction, E failed. */
   transaction: number
   encoding: ClientEncoding
@@ -69,6 +73,8 @@ export const newSessionState = (
   skipping: false,
   inputOwner: null,
   copyOpen: false,
+  copySync: false,
+  copyCut: false,
   transaction: 0x49,
   encoding: clientEncoding(parameters.get('client_encoding') ?? 'UTF8'),
   plainBackslashes: parameters.get('standard_conforming_strings') !== 'off',
