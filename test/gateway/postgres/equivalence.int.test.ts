@@ -22,7 +22,6 @@ let gateway: TestGateway
 let overlapping: TestGateway
 
 const schema = `create table t (a int primary key deferrable initially deferred, b text);
-  create view v as select a from t;
   insert into t select i, 'row ' || i from generate_series(1, 5) i`
 
 const withDatabase = async (database: string, sql: string): Promise<QueryResult> => {
@@ -94,7 +93,7 @@ const play = async (client: WireClient, pieces: readonly Buffer[]): Promise<stri
 
 const prepareDatabases = async (): Promise<void> => {
   for (const database of ['direct', 'through'])
-    await withDatabase(database, `drop table if exists t cascade; ${schema}`)
+    await withDatabase(database, `drop table if exists t; ${schema}`)
 }
 
 const contents = async (database: string): Promise<unknown[]> =>
@@ -289,10 +288,6 @@ const scripts: Readonly<Record<string, readonly Buffer[]>> = {
     query('copy t from stdin; copy t from stdin; select 1'),
     Buffer.concat([copyData('20\ta\n'), copyDone()]),
     Buffer.concat([copyData('21\tb\n'), copyDone(), sync()]),
-  ],
-  'COPY into what takes none, Sync sent ahead': [
-    Buffer.concat([parse('copy v from stdin'), bind(), execute(), sync()]),
-    query('select 1'),
   ],
   'COPY that may not begin, Sync in its data': [
     query('copy nowhere from stdin'),
