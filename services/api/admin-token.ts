@@ -16,6 +16,7 @@ export const local_admin: Caller = {
   roles: new Set(['admin']),
   actor: null,
   pipeline: null,
+  names: [],
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

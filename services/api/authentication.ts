@@ -1,3 +1,4 @@
+import { approverNames } from '#core/approval/approver-names.ts'
 import type { Identity } from '#core/identity/identity.ts'
 import type { ApiRoleConfig } from '#lib/config/schema.ts'
 import { CairnError } from '#lib/error.ts'
@@ -27,6 +28,7 @@ const callerOfIdentity = (identity: Identity, roles: readonly ApiRoleConfig[]): 
   roles: rolesOf(identity, roles),
   actor: identity.actor,
   pipeline: identity.pipeline,
+  names: approverNames(identity.claims),
 })
 
 export const openAuthentication = (deps: AuthenticationDeps): Authentication => ({

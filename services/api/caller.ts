@@ -12,6 +12,8 @@ export type Caller = {
   /** Null for this machine's admin token: it names no person. */
   readonly actor: Actor | null
   readonly pipeline: Pipeline | null
+  /** User names and addresses that are this person's alone, as the issuer states them. */
+  readonly names: readonly string[]
 }
 
 /** Whose sessions a caller may see; goes into every query. */

@@ -1,3 +1,5 @@
+import type { ApprovalBook } from './approvals/book.ts'
+import type { Decisions } from './approvals/decisions.ts'
 import type { TokenExchange } from './token-exchange.ts'
 import type { Store } from './store/store.ts'
 import { routeDefiner } from './route.ts'
@@ -16,6 +18,8 @@ export type Readiness = {
 export type ApiDeps = {
   readonly store: Store
   readonly exchange: TokenExchange
+  readonly approvals: Pick<ApprovalBook, 'find' | 'list'>
+  readonly decide: Decisions
   readonly readiness: () => Promise<Readiness>
   /** Prometheus text: this process's metrics, its supervisor's other processes', and the pipeline's state. */
   readonly metrics: () => Promise<string>

@@ -1,4 +1,4 @@
-import { hash, randomBytes, randomUUID } from 'node:crypto'
+import { createPublicKey, hash, randomBytes, randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { policyText } from '#core/policy/canonical.ts'
@@ -10,9 +10,12 @@ import { openTokenSigner } from '#lib/identity/cairn-token.ts'
 import type { Logger } from '#lib/logger.ts'
 import { openLog } from '#lib/log/open.ts'
 import { metricsText, openProcessMetrics } from '#lib/metrics.ts'
+import { approval_key, openSigningKey } from '#lib/signing-key.ts'
 import { openAdminToken } from './admin-token.ts'
 import { openApp } from './app.ts'
-import { openAuditRecorder, type AuditRecorder } from './audit.ts'
+import { auditGatewayId, openAuditRecorder, type AuditRecorder } from './audit.ts'
+import { openApprovalBook } from './approvals/book.ts'
+import { openDecisions } from './approvals/decisions.ts'
 import { openAuthentication } from './authentication.ts'
 import { openAuthorization } from './authorization.ts'
 import type { ApiDeps } from './deps.ts'
@@ -87,6 +90,7 @@ export const startApi = async (config: Config, deps: ApiServiceDeps): Promise<Ru
     openAuditRecorder({
       log,
       deployment: config.deployment,
+      gateway_id: auditGatewayId(),
       epoch: randomBytes(16),
       now_us: () => Date.now() * 1000,
       mono_ns: () => process.hrtime.bigint(),
@@ -107,8 +111,22 @@ export const startApi = async (config: Config, deps: ApiServiceDeps): Promise<Ru
     groups: groupsOf(config.forward.sinks),
     machineMetrics: deps.machineMetrics ?? metricsText,
   })
+  const { deployment } = config
+  const key = await openSigningKey(config.data_dir, approval_key)
+  const book = opening.use(
+    await openApprovalBook({
+      log,
+      deployment,
+      key: createPublicKey(key),
+      now_ms: Date.now,
+      onTrouble: (error) => logger.warn({ err: error }, 'approvals cannot be read from the log'),
+    }),
+  )
+  await book.ready
   const api_deps: ApiDeps = {
     store,
+    approvals: book,
+    decide: openDecisions({ book, deployment, key, now_ms: Date.now }),
     exchange: openTokenExchange({
       authenticator,
       signer: await openTokenSigner(config.data_dir, config.deployment),

@@ -52,6 +52,7 @@ export const problem = (
 
 const statuses: Partial<Readonly<Record<ErrorCode, number>>> = {
   audit_unavailable: 503,
+  conflict: 409,
   forbidden: 403,
   identity_refused: 401,
   issuer_unavailable: 503,

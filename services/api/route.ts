@@ -13,7 +13,8 @@ export type Access =
   /** The request itself carries what proves who asks (token exchange). */
   | { readonly kind: 'self' }
 
-type AuditType = 'evidence.viewed' | 'admin.changed' | 'session.refused'
+type AuditType =
+  'evidence.viewed' | 'admin.changed' | 'session.refused' | 'approval.decided' | 'approval.rejected'
 
 /** What is recorded about a request before its answer goes out. */
 export type AuditNote = {

@@ -7,7 +7,7 @@ const query_chars_max = 1024
 /** The note that someone read content of the trail. @param filter what was asked for, by name; absent values are left out */
 export const viewed = (
   caller: Caller,
-  resource: 'session' | 'records' | 'commands',
+  resource: 'session' | 'records' | 'commands' | 'approvals',
   session: string,
   filter: Readonly<Record<string, string | number | undefined>>,
 ): AuditNote => {

@@ -69,6 +69,36 @@ export type ApiRecordPage = {
   readonly ended: boolean
 }
 
+/** An approval as the API shows it. */
+export type ApiApproval = {
+  readonly id: string
+  readonly state: string
+  readonly requested_at: string
+  readonly expires_at: string
+  readonly session: string
+  readonly command: number
+  readonly command_hash: string
+  readonly text: string
+  readonly reason: string
+  readonly rules: readonly string[]
+  readonly groups: readonly string[]
+  readonly quorum: number
+  readonly approved_by: readonly { readonly issuer: string; readonly subject: string }[]
+  readonly denied_by: { readonly issuer: string; readonly subject: string } | null
+  readonly denial: string
+  readonly estimated_rows: number
+  readonly target: string
+  readonly database: string
+  readonly role: string
+  readonly actor: ApiActor | null
+  readonly pipeline: ApiPipeline | null
+  readonly rejections: readonly {
+    readonly reason: string
+    readonly detail: string
+    readonly subject: string
+  }[]
+}
+
 /** How many hex digits of a session id are shown: enough to be unambiguous, and the API takes a beginning. */
 export const short_id_digits = 12
 

@@ -122,6 +122,7 @@ type Problem = {
 const known_codes: readonly ErrorCode[] = [
   'identity_refused',
   'forbidden',
+  'conflict',
   'not_found',
   'store_unavailable',
   'audit_unavailable',

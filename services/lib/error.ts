@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'sink_unavailable'
   | 'limit_exceeded'
   | 'not_found'
+  | 'conflict'
   | 'forbidden'
   | 'unusable_input'
 

@@ -8,6 +8,10 @@ import { readOrCreatePrivateFile, replaceFile } from './private-file.ts'
  * Ed25519 keys under `data_dir/keys`: NAME.pem (0600) signs and is where the api is, NAME.pub beside it verifies and is all that a gateway
  * elsewhere needs.
  */
+
+/** The key of approvals: the api signs people's decisions with it. */
+export const approval_key = 'approval-signing'
+
 const usable = (file: string, make: () => KeyObject): KeyObject => {
   let key: KeyObject | undefined
   try {

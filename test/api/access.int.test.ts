@@ -6,12 +6,15 @@ import type { ApiDeps } from '../../services/api/deps.ts'
 import { problemSchema } from '../../services/api/problem-schema.ts'
 import type { Route } from '../../services/api/route.ts'
 import { routes } from '../../services/api/routes/registry.ts'
+import { leafHash } from '#core/events/header.ts'
+import { eventually } from '../support/eventually.ts'
 import { createTrail, type TrailSession } from '../support/trail.ts'
 import { startRunningApi, type Asked, type RunningApi } from './running.ts'
 
 let api: RunningApi
 let session: TrailSession
 let own: TrailSession
+let approvals: { readonly own: string; readonly other: string }
 const roles = ['admin', 'analyst', 'approver', 'auditor', 'developer'] as const
 
 beforeAll(async () => {
@@ -34,15 +37,59 @@ beforeAll(async () => {
   own.command('select own')
   own.end()
   await api.write(trail)
+  approvals = await writeApprovals()
 })
 afterAll(async () => {
   await api?.[Symbol.asyncDispose]()
 })
 
+/** Two commands that wait for people: one of Ana's own, and one of a job's. */
+const writeApprovals = async (): Promise<{ readonly own: string; readonly other: string }> => {
+  const trail = createTrail()
+  const request = {
+    approval: Buffer.alloc(32),
+    command: 0,
+    command_hash: Buffer.alloc(32, 1),
+    text: 'alter table t add c int',
+    reason: 'migrations are approved',
+    approver_groups: [],
+    quorum: 1,
+    expires: (Date.now() + 600_000) * 1000,
+    estimated_rows: -1,
+    rules: ['migrations'],
+    link: '',
+  }
+  const actor = {
+    kind: 'human' as const,
+    issuer: api.issuer.url,
+    subject: 'ana@example.test',
+    display_name: 'Ana',
+    groups: [],
+    credential_fingerprint: '',
+    token_id: '',
+  }
+  trail.session({ actor }).add('approval.requested', request)
+  trail.session().add('approval.requested', request)
+  const records = trail.records.filter(
+    ({ headers }) => headers['cairn-code']?.toString() === 'CRN1400I',
+  )
+  await api.log.append('cairn.approvals', records)
+  const [mine, other] = records.map(({ headers }) =>
+    leafHash(headers['cairn-leaf']!).toString('hex'),
+  )
+  await eventually('they are known', async () => {
+    const { json } = await api.ask('/v1/approvals')
+    return json.items.length === 2
+  })
+  return { own: mine!, other: other! }
+}
+
 /** A request that the route answers with content, for whoever may. */
 const sample = (route: Route<ApiDeps>, id = own.id): string =>
   route.path
     .replace('/v1/sessions/{id}', `/v1/sessions/${id}`)
+    .replace('/v1/approvals/{id}/decision', `/v1/approvals/${approvals.other}/decision`)
+    .replace('/v1/approvals/{id}', `/v1/approvals/${approvals.own}`)
     .replace('{id}', '110001')
     .replace('{subject}', 'cairn.CommandReceived')
     .replace('{version}', 'latest')
@@ -52,7 +99,12 @@ const call = (route: Route<ApiDeps>, token: string | null): Promise<Asked> =>
     sample(route),
     token,
     route.method === 'POST'
-      ? { method: 'POST', body: new URLSearchParams({ grant_type: 'none' }) }
+      ? {
+          method: 'POST',
+          body: new URLSearchParams(
+            route.tag === 'approvals' ? { decision: 'approve' } : { grant_type: 'none' },
+          ),
+        }
       : {},
   )
 
@@ -74,12 +126,19 @@ const matrix: Readonly<Record<string, readonly string[]>> = {
   'GET /v1/sessions/{id}': ['admin', 'analyst', 'auditor', 'developer'],
   'GET /v1/sessions/{id}/records': ['admin', 'analyst', 'auditor', 'developer'],
   'GET /v1/commands': ['admin', 'analyst', 'auditor', 'developer'],
+  'GET /v1/approvals': ['admin', 'analyst', 'approver', 'auditor', 'developer'],
+  'GET /v1/approvals/{id}': ['admin', 'analyst', 'approver', 'auditor', 'developer'],
+  'POST /v1/approvals/{id}/decision': ['approver'],
 }
 /** Routes that read no content and change nothing. A new route stands here on purpose or is audited. */
 const not_audited = new Set([
   ...open.filter((name) => name !== 'POST /v1/tokens'),
   'GET /v1/sessions',
 ])
+/** Only persons decide, and not about what they asked for. */
+const approver = (): Promise<string> => api.token('approver', { sub: 'grace@example.test' })
+const decidesAbout = (route: Route<ApiDeps>): boolean =>
+  route.tag === 'approvals' && route.effect === 'mutates'
 const nameOf = (route: Route<ApiDeps>): string => `${route.method} ${route.path}`
 
 describe('the role matrix', () => {
@@ -99,9 +158,12 @@ describe('the role matrix', () => {
     })
 
     it.each(roles)('lets %s in as the matrix says', async (role) => {
-      const { status, json } = await call(route, await api.token(role))
+      const token = role === 'approver' ? await approver() : await api.token(role)
+      const { status, json } = await call(route, token)
       if (open.includes(name)) expect([200, 400]).toContain(status)
-      else if (matrix[name]?.includes(role) === true) expect(status).toBe(200)
+      else if (matrix[name]?.includes(role) === true)
+        // A decision is taken once: the next person is late.
+        expect(route.effect === 'mutates' ? [202, 409] : [200]).toContain(status)
       else {
         expect(status).toBe(403)
         expect(problemSchema.parse(json).code).toBe('forbidden')
@@ -189,10 +251,12 @@ describe('the audit of the API', () => {
   it.each(routes.map((route) => [nameOf(route), route] as const))(
     '%s is recorded if it reads content or changes something',
     async (name, route) => {
-      const before = (await api.notes()).length
-      const { status } = await call(route, api.admin_token)
+      const topic = decidesAbout(route) ? 'cairn.approvals' : 'cairn.audit'
+      const before = (await api.notes(topic)).length
+      const token = decidesAbout(route) ? await approver() : api.admin_token
+      const { status } = await call(route, token)
       expect(status).toBeLessThan(500)
-      const fresh = (await api.notes()).slice(before)
+      const fresh = (await api.notes(topic)).slice(before)
       expect(fresh.length > 0).toBe(!not_audited.has(name))
       expect(route.effect === 'none').toBe(not_audited.has(name))
     },

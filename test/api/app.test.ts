@@ -13,6 +13,7 @@ const analyst: Caller = {
   roles: new Set(['analyst']),
   actor: null,
   pipeline: null,
+  names: [],
 }
 const common = { tag: 't', summary: 's', description: 'd', responses: {} } as const
 const note = {

@@ -65,6 +65,7 @@ describe('what a caller may see', () => {
     roles: new Set(roles),
     actor: null,
     pipeline: null,
+    names: [],
   })
 
   it('is all for admin, analyst and auditor, and the own for a developer', () => {

@@ -24,7 +24,7 @@ export interface RunningApi extends AsyncDisposable {
   /** Writes a trail to the log and waits until the tables have it. */
   write(trail: Trail): Promise<void>
   /** Events of the api in the log so far. */
-  notes(): Promise<readonly DecodedEvent[]>
+  notes(topic?: 'cairn.audit' | 'cairn.approvals'): Promise<readonly DecodedEvent[]>
 }
 
 export type Asked = {
@@ -68,9 +68,9 @@ export const configuration = (issuer: LocalIssuer): Readonly<Record<string, unkn
   },
 })
 
-const records = async (log: Log): Promise<readonly DecodedEvent[]> => {
+const records = async (log: Log, topic: string): Promise<readonly DecodedEvent[]> => {
   const found: DecodedEvent[] = []
-  for (const { topic, partition, low, high } of await log.lag('test', ['cairn.audit']))
+  for (const { partition, low, high } of await log.lag('test', [topic]))
     for await (const record of log.read(topic, partition, low, high)) {
       const value = decodeValue(record.value)
       if (value.ok && value.event.context.gateway === 'api') found.push(value)
@@ -132,7 +132,7 @@ export const startRunningApi = async (): Promise<RunningApi> => {
         })
       }
     },
-    notes: () => records(log),
+    notes: (topic = 'cairn.audit') => records(log, topic),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
 }

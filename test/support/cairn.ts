@@ -31,6 +31,8 @@ export interface RunningCairn extends AsyncDisposable {
   processes(): Promise<ReadonlyMap<string, number>>
   /** Runs a `cairn` command against this instance. */
   cli(...args: string[]): Promise<CommandResult>
+  /** The same with variables of one's own: CAIRN_API_TOKEN of a person. */
+  cliAs(variables: NodeJS.ProcessEnv, ...args: string[]): Promise<CommandResult>
   /** Sends a signal to the supervisor and waits for its end; SIGTERM drains. Returns the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
@@ -125,6 +127,8 @@ export const startCairn = async (options: StartCairn = {}): Promise<RunningCairn
     stderr: () => errors,
     processes: () => childProcesses(child.pid!),
     cli: (...words) => run(words, { ...env, CAIRN_API_URL: `http://127.0.0.1:${ports['api']}` }),
+    cliAs: (variables, ...words) =>
+      run(words, { ...env, CAIRN_API_URL: `http://127.0.0.1:${ports['api']}`, ...variables }),
     stop,
     async [Symbol.asyncDispose]() {
       await stop()

@@ -42,8 +42,7 @@ const configuration = (postgres: TestPostgres, issuer: LocalIssuer) => ({
           ? { mode: 'disable' }
           : { mode: 'verify-full', ca_file: postgres.ca_file },
       default_database: postgres.database,
-      // Most tests show a token more than once.
-      roles: [{ name: rig_role, credential: 'main', sessions_per_token: 1000 }],
+      roles: [{ name: rig_role, credential: 'main' }],
     },
   ],
   policies: [

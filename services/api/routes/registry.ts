@@ -1,5 +1,6 @@
 import type { ApiDeps } from '../deps.ts'
 import type { Route } from '../route.ts'
+import { approvalById, approvals, decideApproval } from './approvals.ts'
 import { commands } from './commands.ts'
 import { healthz, metrics, readyz } from './health.ts'
 import { openApiRoute } from './openapi.ts'
@@ -16,6 +17,9 @@ const described: readonly Route<ApiDeps>[] = [
   sessionById,
   sessionRecords,
   commands,
+  approvals,
+  approvalById,
+  decideApproval,
   schemaById,
   subjects,
   subjectVersions,

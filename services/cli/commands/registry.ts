@@ -1,6 +1,8 @@
 import type { Command } from '../command.ts'
+import { approvalsCommand } from './approvals.ts'
 import { commandsCommand } from './commands.ts'
 import { configCheck } from './config-check.ts'
+import { approveCommand, denyCommand } from './decide.ts'
 import { replayCommand } from './replay.ts'
 import { sessions } from './sessions.ts'
 import { tokenCommand } from './token.ts'
@@ -13,6 +15,9 @@ export const commands: readonly Command[] = [
   tokenCommand,
   sessions,
   commandsCommand,
+  approvalsCommand,
+  approveCommand,
+  denyCommand,
   replayCommand,
   configCheck,
   topicsApply,

@@ -4,15 +4,12 @@ import type { ApprovalDecided } from '#core/events/types.ts'
 import type { Config } from '#lib/config/schema.ts'
 import type { Logger } from '#lib/logger.ts'
 import { counter, gauge } from '#lib/metrics.ts'
-import { openVerifyingKey } from '#lib/signing-key.ts'
+import { approval_key, openVerifyingKey } from '#lib/signing-key.ts'
 import type { Recorder } from '../recorder/port.ts'
 import type { LogSource } from '../recorder/shipper-messages.ts'
 import { openTopicFollower } from '../topic-follower.ts'
 import type { FollowedRecord } from '../topic-follower-messages.ts'
 import { openHolds, type Holds } from './holds.ts'
-
-/** Name of the api's key pair under `data_dir/keys`. */
-export const approval_key = 'approval-signing'
 
 export type ApprovalsOptions = {
   readonly config: Pick<Config, 'deployment' | 'data_dir' | 'log' | 'approvals'>

@@ -12,8 +12,6 @@ export interface CopyInput {
   flush(): void
 }
 
-const isEnd = (type: number): boolean => type !== frontend.copy_data
-
 /** Whether the server still takes input for this command. After its end it ignores what comes, and so it stops here. */
 const takesInput = (command: Command | null): command is Command =>
   command !== null && !command.refused && command.ended_ms === 0
@@ -46,18 +44,10 @@ export const openCopyInput = (recorder: SessionRecorder, chunk_bytes_max: number
     owner = null
   }
 
-  /** Whose the message under way is; null: it is dropped. */
-  let current: Command | null = null
-
   return {
     take: (run, frame) => {
-      // Decided once a message: half of one would make the server take the beginning of the next for its rest.
-      if (frame.first) {
-        const { inputOwner } = run.state
-        current = takesInput(inputOwner) ? inputOwner : null
-      }
-      const command = current
-      if (command === null) return
+      const command = run.state.inputOwner
+      if (!takesInput(command)) return
       if (buffer === frame.buffer && end === frame.start && owner === command) end = frame.end
       else {
         flush()
@@ -65,13 +55,11 @@ export const openCopyInput = (recorder: SessionRecorder, chunk_bytes_max: number
         ;({ start, end } = frame)
         owner = command
       }
-      addItem(run, frame, run.state.copyOpen && isEnd(frame.type) ? { ends_copy: true } : null)
-      run.batch.cut = !frame.last
+      addItem(run, frame, null)
       run.batch.recorded = true
       run.batch.pure = false
-      if (!isEnd(frame.type)) return
+      if (frame.type === frontend.copy_data) return
       flush()
-      command.inputs_ended++
       run.state.copyOpen = false
     },
     flush,

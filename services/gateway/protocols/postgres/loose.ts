@@ -19,13 +19,7 @@ export const provenOnly = (statement: StatementText, proven: boolean): Statement
   proven || !statement.pure_read ? statement : { ...statement, pure_read: false }
 
 /** Close runs nothing. */
-const closing = {
-  verb: 'deallocate',
-  pure_read: true,
-  unsettling: false,
-  names: null,
-  moves: null,
-} as const
+const closing = { verb: 'deallocate', pure_read: true, unsettling: false, names: null } as const
 
 export const recordPrepare = (
   run: Run,

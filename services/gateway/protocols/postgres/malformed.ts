@@ -1,4 +1,3 @@
-import { unknown_naming } from '#core/sql/naming.ts'
 import { recordCommand, type Run } from './batch.ts'
 import { sqlstate } from './errors.ts'
 import type { Frame, FrameError } from './frontend-frames.ts'
@@ -22,8 +21,7 @@ const readMalformed = (run: Run, frame: Frame, what: string): StatementText => {
   if (frame.type !== frontend.query) return unknownStatement(why)
   const bytes = frame.buffer.subarray(frame.body, frame.end)
   const text = run.state.encoding.read(frame.buffer, frame.body, frame.end)
-  const readable = text.replaceAll('\0', '\u{fffd}')
-  const statement = run.options.statements.read(readable, bytes, false, unknown_naming)
+  const statement = run.options.statements.read(text.replaceAll('\0', '\u{fffd}'), bytes, false)
   return { ...statement, verb: 'unknown', statements: [], pure_read: false, parse_error: why }
 }
 
