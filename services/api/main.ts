@@ -13,7 +13,7 @@ import { metricsText, openProcessMetrics } from '#lib/metrics.ts'
 import { approval_key, openSigningKey } from '#lib/signing-key.ts'
 import { openAdminToken } from './admin-token.ts'
 import { openApp } from './app.ts'
-import { auditGatewayId, openAuditRecorder, type AuditRecorder } from './audit.ts'
+import { openAuditRecorder, type AuditRecorder } from './audit.ts'
 import { openApprovalBook } from './approvals/book.ts'
 import { openDecisions } from './approvals/decisions.ts'
 import { openAuthentication } from './authentication.ts'
@@ -90,7 +90,6 @@ export const startApi = async (config: Config, deps: ApiServiceDeps): Promise<Ru
     openAuditRecorder({
       log,
       deployment: config.deployment,
-      gateway_id: auditGatewayId(),
       epoch: randomBytes(16),
       now_us: () => Date.now() * 1000,
       mono_ns: () => process.hrtime.bigint(),

@@ -14,11 +14,13 @@ import { openCredentialBroker } from './credentials/broker.ts'
 import { recordSwept } from './credentials/swept.ts'
 import { holdPolicy, loadPolicy } from './policy/policy.ts'
 import { openCancelKeys } from './protocols/postgres/cancel.ts'
+import { openCatalogs } from './protocols/postgres/catalog/catalogs.ts'
 import { openPostgresListener } from './protocols/postgres/listener.ts'
 import { openStatementReader } from './protocols/postgres/statement.ts'
 import { openTargets } from './protocols/postgres/target.ts'
 import { openRecorder } from './recorder/recorder.ts'
 import { sessionContext } from './session-context.ts'
+import { openGatewayLedger } from './tokens/ledger.ts'
 
 export type GatewayDeps = {
   readonly logger: Logger
@@ -50,12 +52,13 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
   const policy = holdPolicy(loadPolicy(config, 'configuration'))
   const { set, text, source } = policy.current()
   await using opening = new AsyncDisposableStack()
+  const version = await packageVersion()
   const recorder = opening.use(
     await openRecorder({
       gateway: { name: gateway_name },
       config,
       started: {
-        version: await packageVersion(),
+        version,
         runtime: `node ${process.version}`,
         policy_digest: set.digest,
         epoch_key: null,
@@ -107,6 +110,17 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
       now_ms: () => Date.now(),
     }),
   )
+  const ledger = opening.use(
+    await openGatewayLedger({
+      config,
+      gateway_name,
+      version,
+      policy_digest: set.digest,
+      logger,
+      now_ms: () => performance.now(),
+    }),
+  )
+  const catalogs = opening.use(openCatalogs({ logger, now_ms: () => performance.now() }))
   const listener = opening.use(
     await openPostgresListener({
       config,
@@ -124,8 +138,11 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
         text_bytes_max: config.gateway.text_bytes_max,
       }),
       cancels,
+      catalogs,
       logger,
       now_ms: () => performance.now(),
+      wall_ms: Date.now,
+      ledger,
       shared: config.gateway.processes > 1,
     }),
   )

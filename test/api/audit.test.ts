@@ -4,7 +4,8 @@ import { decodeValue } from '#core/events/codec.ts'
 import { decodeHeader } from '#core/events/header.ts'
 import { CairnError } from '#lib/error.ts'
 import type { LogRecord } from '#lib/log/port.ts'
-import { auditGatewayId, openAuditRecorder, type AuditRecorder } from '../../services/api/audit.ts'
+import { recorderId } from '#lib/log/recorder.ts'
+import { openAuditRecorder, type AuditRecorder } from '../../services/api/audit.ts'
 
 const nobody = { actor: null, pipeline: null, peer: null, target: null } as const
 const body = {
@@ -42,7 +43,6 @@ const open = (log: ReturnType<typeof openFaultyLog>, durable_timeout_ms = 5000):
   const recorder = openAuditRecorder({
     log,
     deployment: 'test',
-    gateway_id: auditGatewayId(),
     epoch: Buffer.alloc(16, 7),
     now_us: () => 1_700_000_000_000_000,
     mono_ns: () => (ns += 1000n),
@@ -66,7 +66,7 @@ describe("the api's recorder", () => {
     const log = openFaultyLog()
     await open(log).record('evidence.viewed', nobody, body)
     const [record] = log.taken
-    expect(record?.key).toEqual(auditGatewayId())
+    expect(record?.key).toEqual(recorderId('api'))
     expect(record?.headers['cairn-code']?.toString()).toBe('CRN1700I')
     expect(headerOf(record!)).toMatchObject({ gseq: 0, sseq: 0, code: 'CRN1700I' })
     expect(headerOf(record!).value_bytes).toBe(record?.value.length)

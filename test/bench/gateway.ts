@@ -145,7 +145,7 @@ const startGatewayWay = async (
           port: postgres.port,
           tls: { mode: 'disable' },
           default_database: postgres.database,
-          roles: [{ name: 'bench', credential: 'bench' }],
+          roles: [{ name: 'bench', credential: 'bench', sessions_per_token: 1_000_000 }],
         },
       ],
       policies: [

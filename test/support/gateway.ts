@@ -2,30 +2,24 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { decodeValue, type DecodedEvent } from '#core/events/codec.ts'
 import { configSchema, type Config } from '#lib/config/schema.ts'
 import { openLog } from '#lib/log/open.ts'
 import { openLogger } from '#lib/logger.ts'
 import { startGateway } from '../../services/gateway/main.ts'
 import { localIssuer, type LocalIssuer } from './local-issuer.ts'
 import type { TestPostgres } from './postgres.ts'
+import { recordedEvent, type RecordedEvent } from './trail-reader.ts'
 
 /** How long a record may take from the gateway into the log. */
 const record_timeout_ms = 20_000
 
-type Recorded<Decoded> = Decoded extends { readonly type: infer Type; readonly event: infer Event }
-  ? Event & {
-      readonly type: Type
-      /** Session id, hex; empty without a session. */
-      readonly session: string
-    }
-  : never
-
-export type RecordedEvent = Recorded<DecodedEvent>
+export type { RecordedEvent }
 
 export type TestGatewayOptions = {
   /** Targets by name; each has the role `admin`, which is the server's superuser. */
   readonly targets: Readonly<Record<string, TestPostgres>>
+  /** Keys of the role on top of the test's own. */
+  readonly role?: Readonly<Record<string, unknown>>
   /** Sections of the configuration on top of the defaults. */
   readonly config?: Readonly<Record<string, unknown>>
   /** Claims that the one policy wants; default none. */
@@ -51,7 +45,11 @@ export interface TestGateway extends AsyncDisposable {
   restart(): Promise<void>
 }
 
-const targetConfig = (name: string, target: TestPostgres): Record<string, unknown> => ({
+const targetConfig = (
+  name: string,
+  target: TestPostgres,
+  role: Readonly<Record<string, unknown>>,
+): Record<string, unknown> => ({
   name,
   host: target.host,
   port: target.port,
@@ -60,7 +58,8 @@ const targetConfig = (name: string, target: TestPostgres): Record<string, unknow
       ? { mode: 'disable' }
       : { mode: 'verify-full', ca_file: target.ca_file },
   default_database: target.database,
-  roles: [{ name: 'admin', credential: `${name}-admin` }],
+  // Most tests show a token more than once.
+  roles: [{ name: 'admin', credential: `${name}-admin`, sessions_per_token: 1000, ...role }],
 })
 
 /** Runs the gateway in this process: real recorder, journal, embedded log and identity, an issuer of its own. */
@@ -72,7 +71,7 @@ export const startTestGateway = async (options: TestGatewayOptions): Promise<Tes
     data_dir,
     listeners: { postgres: { port: 0 } },
     issuers: [issuer.config('ci')],
-    targets: names.map(([name, target]) => targetConfig(name, target)),
+    targets: names.map(([name, target]) => targetConfig(name, target, options.role ?? {})),
     credentials: names.map(([name, target]) => ({
       name: `${name}-admin`,
       user: target.user,
@@ -101,19 +100,11 @@ export const startTestGateway = async (options: TestGatewayOptions): Promise<Tes
 
   const records = async (): Promise<RecordedEvent[]> => {
     await using log = await openLog(config.log, { data_dir })
-    const found: { at: bigint; event: RecordedEvent }[] = []
+    const found: RecordedEvent[] = []
     for (let partition = 0; partition < config.log.partitions; partition++)
-      for await (const record of log.read('cairn.audit', partition, 0n)) {
-        const decoded = decodeValue(record.value)
-        if (!decoded.ok) throw new Error(`a record that cannot be decoded: ${decoded.detail}`)
-        const event = {
-          ...decoded.event,
-          type: decoded.type,
-          session: record.key.length === 32 ? record.key.toString('hex') : '',
-        } as RecordedEvent
-        found.push({ at: record.offset, event })
-      }
-    return found.map(({ event }) => event)
+      for await (const record of log.read('cairn.audit', partition, 0n))
+        found.push(recordedEvent(record))
+    return found
   }
 
   const stop = async (): Promise<void> => {

@@ -1,18 +1,8 @@
 import { Client, DatabaseError } from 'pg'
 import { eventually } from './eventually.ts'
+import { randomNumbers } from './random-numbers.ts'
 import { rig_role, rig_target, type Rig } from './rig.ts'
 import { readStatementLog, type LoggedStatement } from './statement-log.ts'
-
-/** Deterministic numbers in [0, 1) (mulberry32), so that a failing run can be run again. */
-const randomNumbers = (seed: number): (() => number) => {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 type Step = (client: Client, random: () => number) => Promise<unknown>
 

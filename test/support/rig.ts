@@ -42,7 +42,8 @@ const configuration = (postgres: TestPostgres, issuer: LocalIssuer) => ({
           ? { mode: 'disable' }
           : { mode: 'verify-full', ca_file: postgres.ca_file },
       default_database: postgres.database,
-      roles: [{ name: rig_role, credential: 'main' }],
+      // Most tests show a token more than once.
+      roles: [{ name: rig_role, credential: 'main', sessions_per_token: 1000 }],
     },
   ],
   policies: [

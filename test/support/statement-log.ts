@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { open, readFile, stat } from 'node:fs/promises'
 
 /** One statement as PostgreSQL's own log has it (log_statement = all). */
 export type LoggedStatement = {
@@ -42,10 +42,31 @@ const parseLine = (line: Line): LoggedStatement | null => {
   return null
 }
 
-/** Reads the statements that a server logged to its JSON log, in order. */
-export const readStatementLog = async (file: string): Promise<readonly LoggedStatement[]> =>
-  (await readFile(file, 'utf8'))
+const parseLines = (text: string): LoggedStatement[] =>
+  text
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => parseLine(JSON.parse(line) as Line))
     .filter((statement) => statement !== null)
+
+/** Reads the statements that a server logged to its JSON log, in order. */
+export const readStatementLog = async (file: string): Promise<readonly LoggedStatement[]> =>
+  parseLines(await readFile(file, 'utf8'))
+
+/** Reads what a server logs from now on, whole lines, a bit at a time. */
+export const openStatementLog = async (
+  file: string,
+): Promise<{ readonly next: () => Promise<readonly LoggedStatement[]> }> => {
+  let { size: at } = await stat(file)
+  return {
+    next: async () => {
+      await using handle = await open(file)
+      const { size } = await handle.stat()
+      const bytes = Buffer.alloc(size - at)
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, at)
+      const whole = bytes.subarray(0, bytes.subarray(0, bytesRead).lastIndexOf(0x0a) + 1)
+      at += whole.length
+      return parseLines(whole.toString('utf8'))
+    },
+  }
+}

@@ -196,9 +196,9 @@ export const openRaw = async (port: number): Promise<WireClient> => {
   return overStream(socket)
 }
 
-/** A connection that asked for TLS and has it. */
-export const openSecure = async (port: number): Promise<WireClient> => {
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true })
+/** A connection that asked for TLS and has it. @param from address of this end, in 127.0.0.0/8 */
+export const openSecure = async (port: number, from = '127.0.0.1'): Promise<WireClient> => {
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true, localAddress: from })
   await once(socket, 'connect')
   socket.write(wire.sslRequest())
   await once(socket, 'readable')

@@ -1,4 +1,4 @@
-import type { Actor, Pipeline } from '#core/events/types.ts'
+import type { Actor, Difference, Pipeline } from '#core/events/types.ts'
 
 /** Claims of a verified token, as the issuer wrote them. */
 export type Claims = Readonly<Record<string, unknown>>
@@ -18,8 +18,23 @@ export type Identity = {
   readonly binding: TokenBinding | null
 }
 
-/** The one target and role that a Cairn token is good for. */
-export type TokenBinding = { readonly target: string; readonly role: string }
+/** What a Cairn token is good for: one target and role, and, where that is known, for one run and from one address. */
+export type TokenBinding = {
+  readonly target: string
+  readonly role: string
+  /** Run that the token was issued in (run.ts). */
+  readonly run?: string
+  /** Address of the client that the token was issued to. */
+  readonly peer?: string
+}
+
+/** What is to be known of a presented token itself. */
+export type PresentedToken = {
+  /** Names the token wherever it is shown: SHA-256 of issuer and token id, hex; of its signed part where it has no id. */
+  readonly id: string
+  /** From its issue to its end, seconds. */
+  readonly lifetime_s: number
+}
 
 /** Why a credential is refused. Stable: they stand in session.refused events, metrics and API problems. */
 export type RefusalReason =
@@ -36,10 +51,16 @@ export type RefusalReason =
   | 'unusable_claims'
   | 'target_mismatch'
   | 'role_mismatch'
+  | 'run_mismatch'
+  | 'peer_mismatch'
 
 /** `detail` says in words what differed; it never holds the token or a part of its signature. */
 export type Refusal = {
   readonly ok: false
   readonly reason: RefusalReason
   readonly detail: string
+  /** Whose token it is, where that is proven and the token is refused for where it was shown. */
+  readonly identity?: Identity
+  /** What differs from where the token is good. */
+  readonly differences?: readonly Difference[]
 }

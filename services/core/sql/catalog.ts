@@ -54,8 +54,12 @@ export type CatalogFunction = {
   readonly name: string
   readonly kind: 'function' | 'procedure' | 'aggregate' | 'window'
   readonly language: string
-  /** Body of an SQL or PL/pgSQL function; null for everything else. */
+  /** Body of an SQL or PL/pgSQL function; null for everything else. A body in SQL's own syntax begins with BEGIN ATOMIC or RETURN. */
   readonly source: string | null
+  /** The whole CREATE FUNCTION of a PL/pgSQL function. */
+  readonly definition?: string
+  /** Value of the setting search_path that the function brings along (SET search_path); absent: its caller's. */
+  readonly search_path?: string
   /** Came with the server (OID below 16384 and schema pg_catalog or information_schema). */
   readonly builtin: boolean
 }

@@ -1,5 +1,7 @@
-import { createHash } from 'node:crypto'
-import type { Identity, Refusal, TokenBinding } from '#core/identity/identity.ts'
+import { hash } from 'node:crypto'
+import type { Identity, PresentedToken, Refusal } from '#core/identity/identity.ts'
+import { bindingRefusal, type ShownAt } from '#core/identity/binding.ts'
+import type { Claims } from '#core/identity/identity.ts'
 import { mapIdentity } from '#core/identity/mapping.ts'
 import type { Config, IssuerConfig } from '#lib/config/schema.ts'
 import type { Logger } from '#lib/logger.ts'
@@ -18,24 +20,17 @@ import { verifyToken } from './verification.ts'
 /** Tolerated difference of clocks between Cairn's own processes, seconds. */
 const cairn_clock_skew_s = 5
 
-/** What the client asks for; a token that is bound must be bound to exactly this. */
-export type Expectation = {
-  readonly target: string
-  readonly role: string
-  /** Where the client is, for bindings to come. */
-  readonly peer?: { readonly address: string; readonly port: number }
-}
-
-export type Authenticated = { readonly ok: true; readonly identity: Identity } | Refusal
+export type Authenticated =
+  { readonly ok: true; readonly identity: Identity; readonly token: PresentedToken } | Refusal
 
 export interface Authenticator {
   /**
    * Proves who presents a token: one of a configured issuer, or a Cairn token. With an expectation, a Cairn token must be bound to
-   * exactly that target and role; without one (API, exchange), Cairn tokens are refused as `wrong_audience`.
+   * exactly that target and role, and to that run and address where it names them; without one (API, exchange), Cairn tokens are refused as `wrong_audience`.
    *
    * Never throws for what a client sends. Neither result nor log line holds the token.
    */
-  authenticate(token: string, expectation?: Expectation): Promise<Authenticated>
+  authenticate(token: string, expectation?: ShownAt): Promise<Authenticated>
 }
 
 export type AuthenticatorDeps = {
@@ -55,28 +50,34 @@ const refused = (reason: Refusal['reason'], detail: string): Refusal => ({
   detail,
 })
 
-const fingerprintOf = (token: string): string => createHash('sha256').update(token).digest('hex')
+const fingerprintOf = (token: string): string => hash('sha256', token)
 
-const checkBinding = (
-  binding: TokenBinding,
-  expectation: Expectation | undefined,
-): Refusal | undefined => {
-  if (expectation === undefined)
-    return refused('wrong_audience', 'a Cairn token is good for the gateway only')
-  if (binding.target !== expectation.target) {
-    return refused('target_mismatch', `the token is bound to target ${binding.target}`)
+/** SHA-256 of issuer and token id. A signature may be written in several ways, so a token without an id is known by what is signed. */
+const tokenIdOf = (issuer: string, token_id: string, token: string): string =>
+  fingerprintOf(
+    token_id === '' ? token.slice(0, token.lastIndexOf('.')) : JSON.stringify([issuer, token_id]),
+  )
+
+const presented = (
+  found: { readonly ok: true; readonly identity: Identity } | Refusal,
+  claims: Claims,
+  token: string,
+): Authenticated => {
+  if (!found.ok) return found
+  const { identity } = found
+  const id = tokenIdOf(String(claims['iss']), identity.actor.token_id, token)
+  return {
+    ok: true,
+    identity,
+    token: { id, lifetime_s: identity.expires_at_s - Number(claims['iat']) },
   }
-  if (binding.role !== expectation.role) {
-    return refused('role_mismatch', `the token is bound to role ${binding.role}`)
-  }
-  return undefined
 }
 
 const authenticateCairn = async (
   token: string,
   parts: TokenParts,
   verifier: TokenVerifier,
-  expectation: Expectation | undefined,
+  expectation: ShownAt | undefined,
   now_ms: number,
 ): Promise<Authenticated> => {
   if (parts.typ !== 'cairn+jwt')
@@ -92,8 +93,8 @@ const authenticateCairn = async (
   })
   if (!verified.ok) return verified
   const found = cairnIdentity(verified.claims, fingerprintOf(token))
-  if (!found.ok || found.identity.binding === null) return found
-  return checkBinding(found.identity.binding, expectation) ?? found
+  const refusal = found.ok ? bindingRefusal(found.identity, expectation) : undefined
+  return refusal ?? presented(found, verified.claims, token)
 }
 
 const authenticateOidc = async (
@@ -114,7 +115,9 @@ const authenticateOidc = async (
   const found = await keys.find(parts.header)
   if (!found.ok) return found
   const verified = await verifyToken(token, found.key, { ...config, now_ms: clock() })
-  return verified.ok ? mapIdentity(config, verified.claims, fingerprintOf(token)) : verified
+  if (!verified.ok) return verified
+  const { claims } = verified
+  return presented(mapIdentity(config, claims, fingerprintOf(token)), claims, token)
 }
 
 /** Creates the authenticator for a list of issuers. Keys are fetched at an issuer's first token. */
@@ -139,7 +142,7 @@ export const createAuthenticator = (
 
   const decide = async (
     token: string,
-    expectation: Expectation | undefined,
+    expectation: ShownAt | undefined,
   ): Promise<[string, Authenticated]> => {
     const parsed = parseToken(token)
     if (!parsed.ok) return ['', parsed]

@@ -20,7 +20,7 @@ import { readOrCreatePrivateFile, replaceFile } from '#lib/private-file.ts'
  *
  *     header  { alg: EdDSA, typ: cairn+jwt, kid }
  *     claims  { iss: "cairn:<deployment>", aud: "cairn-gateway", sub, iat, nbf, exp, jti, act?, cairn: { target, role,
- *               issuer, actor, pipeline, claims } }
+ *               run?, peer?, issuer, actor, pipeline, claims } }
  *
  * `act` (RFC 8693, section 4.1) is carried over where the original token has one. `cairn.claims` are the original claims, which policies ask for.
  */
@@ -148,7 +148,12 @@ export const cairnIdentity = (
     pipeline: cairn.pipeline,
     claims: cairn.claims,
     expires_at_s: Number(claims['exp']),
-    binding: { target: cairn.target, role: cairn.role },
+    binding: {
+      target: cairn.target,
+      role: cairn.role,
+      ...(cairn.run === undefined ? {} : { run: cairn.run }),
+      ...(cairn.peer === undefined ? {} : { peer: cairn.peer }),
+    },
   }
   return { ok: true, identity }
 }

@@ -284,6 +284,16 @@ const scripts: Readonly<Record<string, readonly Buffer[]>> = {
       copyDone(),
     ]),
   ],
+  'two COPY in one query': [
+    query('copy t from stdin; copy t from stdin; select 1'),
+    Buffer.concat([copyData('20\ta\n'), copyDone()]),
+    Buffer.concat([copyData('21\tb\n'), copyDone(), sync()]),
+  ],
+  'COPY that may not begin, Sync in its data': [
+    query('copy nowhere from stdin'),
+    Buffer.concat([copyData('1\ta\n'), sync(), copyDone(), sync()]),
+    query('select 1'),
+  ],
   'COPY out': [query('copy t to stdout')],
   'a message during COPY in that does not belong there': [
     query('copy t from stdin'),

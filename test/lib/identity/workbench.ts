@@ -1,10 +1,7 @@
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
-import {
-  createAuthenticator,
-  type Authenticator,
-  type Expectation,
-} from '#lib/identity/authenticator.ts'
+import { createAuthenticator, type Authenticator } from '#lib/identity/authenticator.ts'
+import type { ShownAt } from '#core/identity/binding.ts'
 import type { TokenVerifier } from '#lib/identity/cairn-token.ts'
 import type { Fetch } from '#lib/identity/json-fetch.ts'
 import { configSchema, type IssuerConfig } from '#lib/config/schema.ts'
@@ -13,7 +10,7 @@ import { configSchema, type IssuerConfig } from '#lib/config/schema.ts'
 export interface Workbench {
   readonly authenticator: Authenticator
   /** Outcome in one word, or the reason of the refusal. Fails when the token, or its signature, shows up in result or log. */
-  outcome(token: string, expectation?: Expectation): Promise<string>
+  outcome(token: string, expectation?: ShownAt): Promise<string>
   /** Moves the clock. */
   advance(seconds: number): void
   now_s(): number

@@ -54,8 +54,8 @@ export type StatementLineage = {
    * only; they might read anything. Whoever must know what is shown refuses these.
    */
   readonly opaque: readonly string[]
-  /** COPY ... FROM STDIN: the columns that the data goes to, in order; else null. */
-  readonly copy_in: readonly SourceColumn[] | null
+  /** COPY ... FROM STDIN: for each column of the data in order where it goes (a partition's and its parent's column); else null. */
+  readonly copy_in: readonly (readonly SourceColumn[])[] | null
   /** A cursor that DECLARE names; else empty. The outputs are those that FETCH will show. */
   readonly declares: string
   /** A statement that PREPARE names; else empty. Outputs, flows, literals and parameters are those of the statement. */

@@ -1,4 +1,4 @@
-import type { Peer, Target } from '#core/events/types.ts'
+import type { Context, Peer, Target } from '#core/events/types.ts'
 import type { Identity } from '#core/identity/identity.ts'
 import type { CommandDecision } from '#core/policy/decision.ts'
 import type { Authenticator } from '#lib/identity/authenticator.ts'
@@ -6,7 +6,10 @@ import type { CredentialBroker, IssuedCredential } from '../../credentials/port.
 import { sqlstate } from './errors.ts'
 import type { CommandFacts } from './receive.ts'
 import { accessRefused, auditUnavailable, Refused, tokenRefused } from './refused.ts'
+import type { TokenLease } from '../../tokens/leases.ts'
+import type { GatewayLedger } from '../../tokens/ledger.ts'
 import { issueCredential } from './session-credential.ts'
+import { checkContext, claimToken, type RoleConfig } from './session-token.ts'
 import { readPassword, type ClientStart, type ClientStream } from './startup.ts'
 import { isStartupRefusal, readStartupRequest, type StartupRequest } from './startup-parameters.ts'
 import type { PostgresTarget } from './target.ts'
@@ -51,8 +54,11 @@ export type AdmissionDeps = {
   readonly decider: Decider
   readonly targets: ReadonlyMap<string, PostgresTarget>
   readonly credentials: CredentialBroker
+  readonly ledger: GatewayLedger
   /** False while nothing can be recorded. */
   readonly recording: () => boolean
+  /** Context of the records so far. */
+  readonly context: () => Context
   /** True when no more sessions fit. */
   readonly full: () => boolean
   /** True once the process is asked to stop. */
@@ -67,6 +73,9 @@ export type Admission = {
   /** Whoever gets this has to see to it that it is revoked. */
   readonly credential: IssuedCredential
   readonly decision: SessionDecision
+  readonly role: RoleConfig
+  /** Whoever gets this has to end it, or to give it back. */
+  readonly lease: TokenLease
 }
 
 type SessionStart = Extract<ClientStart, { kind: 'session' }>
@@ -101,7 +110,8 @@ const checkRoom = (deps: AdmissionDeps): void => {
 }
 
 /**
- * Who is there, and may they? Reads the request, asks for the token, proves it, asks the policy, and gets the credential. The target has not
+ * Who is there, and may they? Reads the request, asks for the token, proves it, asks whether the role expects its job and what the policy
+ * says, claims a use of it, and gets the credential. The target has not
  * heard of the session when this is over. Throws Refused.
  *
  * @param signal aborted when the client goes
@@ -124,7 +134,10 @@ export const admit = async (
     role,
     peer: { address, port },
   })
-  if (!proven.ok) throw new Refused(proven.reason, proven.detail, tokenRefused)
+  if (!proven.ok) {
+    progress.identity = proven.identity ?? null
+    throw new Refused(proven.reason, proven.detail, tokenRefused, [], proven.differences)
+  }
   const { identity } = proven
   progress.identity = identity
   const refused = accessRefused(name, role)
@@ -133,9 +146,20 @@ export const admit = async (
   const database = request.database === '' ? target.config.default_database : request.database
   const facts: SessionFacts = { identity, peer: progress.peer, target: name, role, database }
   progress.target = { name, protocol: 'postgres', database: database.toWellFormed(), role }
+  const config = target.config.roles.find((one) => one.name === role)
+  if (config !== undefined) checkContext(name, config, identity)
   const decision = deps.decider.session(facts)
+  const { rules } = decision
   if (decision.outcome !== 'allow')
-    throw new Refused('policy_denied', decision.reason, refused, decision.rules)
-  const credential = await issueCredential(deps.credentials, facts, decision.rules, signal)
-  return { request, facts, target, credential, decision }
+    throw new Refused('policy_denied', decision.reason, refused, rules)
+  if (config === undefined)
+    throw new Refused('role_unknown', 'no such role at the target', refused, rules)
+  const lease = await claimToken(deps.ledger, identity, proven.token, config, deps.context(), rules)
+  try {
+    const credential = await issueCredential(deps.credentials, facts, rules, signal)
+    return { request, facts, target, credential, decision, role: config, lease }
+  } catch (error) {
+    lease.giveBack()
+    throw error
+  }
 }

@@ -20,6 +20,8 @@ export type Batch = {
   readonly commands: Command[]
   /** The client said goodbye. */
   terminated: boolean
+  /** It ends inside of a message: CopyData whose rest has not come. */
+  cut: boolean
 }
 
 export const newBatch = (number: number): Batch => ({
@@ -30,6 +32,7 @@ export const newBatch = (number: number): Batch => ({
   pure: true,
   commands: [],
   terminated: false,
+  cut: false,
 })
 
 /** One message of a client, between being read and being forwarded. */
@@ -51,6 +54,8 @@ export type Item = {
   readonly name: string
   /** Sync: the command before it, which its ReadyForQuery belongs to. */
   readonly answered: Command | null
+  /** CopyDone and CopyFail: ends a COPY that the server is known to have begun, so no answer waits for it. */
+  readonly ends_copy: boolean
 }
 
 export type IntakeOptions = {
@@ -108,6 +113,7 @@ export const addItem = (run: Run, frame: Frame, more: Partial<Item> | null): Ite
     ofStatement: false,
     name: '',
     answered: null,
+    ends_copy: false,
     ...more,
   }
   run.items.push(item)
@@ -118,7 +124,7 @@ export const addItem = (run: Run, frame: Frame, more: Partial<Item> | null): Ite
 export const enterBatch = (
   { batch, state }: Run,
   command: Command,
-  { pure_read, unsettling }: ReceivedCommand['statement'],
+  { pure_read, unsettling, moves }: ReceivedCommand['statement'],
 ): void => {
   batch.recorded = true
   if (!pure_read || command.refused) batch.pure = false
@@ -127,6 +133,8 @@ export const enterBatch = (
     state.disturbances++
     state.unreported = batch.number
   }
+  const runs = command.kind === 'query' || command.kind === 'execute'
+  if (moves !== null && runs && !command.refused) state.naming.sent(moves, batch.number)
   batch.commands.push(command)
 }
 

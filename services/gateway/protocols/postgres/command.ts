@@ -19,6 +19,9 @@ export type Command = {
   ended_ms: number
   response_bytes: number
   input_bytes: number
+  /** How often it reads COPY data, by its text, and how many ends of that the client has sent. */
+  readonly inputs: number
+  inputs_ended: number
   rows: number
   tag: string
   status: CommandCompleted['status']
@@ -31,6 +34,10 @@ export type Command = {
   /** command.completed was recorded. */
   completed: boolean
 }
+
+/** How many of the statements read COPY data from the client. */
+const copiesIn = (statement: StatementText | null): number =>
+  statement?.statements.filter(({ verb }) => verb === 'copy.in').length ?? 0
 
 export const newCommand = (
   id: number,
@@ -49,6 +56,8 @@ export const newCommand = (
   ended_ms: 0,
   response_bytes: 0,
   input_bytes: 0,
+  inputs: copiesIn(statement),
+  inputs_ended: 0,
   rows: -1,
   tag: '',
   status: 'ok',

@@ -10,11 +10,14 @@ import { peerAddress, sessionContext } from '../../session-context.ts'
 import { admit, type Admission, type AdmissionDeps, type Progress } from './admission.ts'
 import { authenticationOk, backendKeyData, readyForQuery } from './backend-writes.ts'
 import type { CancelKeys } from './cancel.ts'
+import type { Catalogs } from './catalog/catalogs.ts'
+import { openSessionNaming } from './catalog/session-naming.ts'
 import { errorResponse } from './errors.ts'
 import { close_timeout_ms, linger_ms } from './limits.ts'
 import { auditUnavailable, Refused, startRefused, targetRefused } from './refused.ts'
 import { runSession, type Session, type SessionSummary } from './session.ts'
 import { openSessionCancel } from './session-cancel.ts'
+import { endWithToken } from './session-token.ts'
 import { endCredential, giveBack, recordIssued } from './session-credential.ts'
 import { hideTokens } from './shown-tokens.ts'
 import { startClient, type ClientStart, type ClientStream } from './startup.ts'
@@ -23,7 +26,7 @@ import type { StatementReader } from './statement.ts'
 import { connectUpstream, type Upstream } from './upstream.ts'
 
 /** What every connection of a listener shares. */
-export type ConnectionDeps = Omit<AdmissionDeps, 'recording'> & {
+export type ConnectionDeps = Omit<AdmissionDeps, 'recording' | 'context'> & {
   readonly config: Pick<Config, 'deployment' | 'gateway' | 'listeners'>
   /** Name of the gateway process. */
   readonly gateway_name: string
@@ -32,9 +35,13 @@ export type ConnectionDeps = Omit<AdmissionDeps, 'recording'> & {
   readonly statements: StatementReader
   readonly holds: Pick<Holds, 'open'>
   readonly cancels: CancelKeys
+  /** What is known of the targets' databases. */
+  readonly catalogs: Catalogs
   readonly logger: Logger
   /** Monotonic clock, milliseconds with fractions. */
   readonly now_ms: () => number
+  /** Milliseconds since 1970. */
+  readonly wall_ms: () => number
   readonly onSession: (session: Session) => void
   /** Counts a command. */
   readonly counted: (refused: boolean) => void
@@ -155,6 +162,7 @@ const recordEnd = async (
 ): Promise<void> => {
   try {
     before()
+    admission.lease.end()
     await endCredential(session, admission.credential)
     session.append('session.ended', { ...summary, records: session.records + 1 })
     await deps.recorder.durable()
@@ -221,7 +229,17 @@ const runOpenSession = async (
   running = runSession({
     client: start.stream,
     upstream,
-    state: newSessionState(upstream.parameters, proofsHold(request.settings)),
+    state: newSessionState(
+      upstream.parameters,
+      proofsHold(request.settings),
+      openSessionNaming({
+        catalog: deps.catalogs.forSession(target, facts.database, credential),
+        parameters: upstream.parameters,
+        asked_path: request.settings.get('search_path'),
+        user: credential.user,
+        pid: upstream.key?.pid ?? null,
+      }),
+    ),
     recorder,
     session,
     decide: (command) => deps.decider.command(facts, command),
@@ -249,13 +267,19 @@ const runOpenSession = async (
   const onLost = (): void => running?.terminate('terminated', String(credential.lost.reason))
   credential.lost.addEventListener('abort', onLost, { once: true })
   if (credential.lost.aborted) onLost()
+  const { lease, role } = admission
+  using token = endWithToken(
+    { lease, role, identity: facts.identity, wall_ms: deps.wall_ms() },
+    running,
+  )
+  void token
   const summary = await running.ended
   credential.lost.removeEventListener('abort', onLost)
   deps.cancels.forget(key)
   await recordEnd(deps, open, summary, () => cancel.close())
 }
 
-/** Logs in at the target and begins the records of the session. A credential that comes to no session is given back. */
+/** Logs in at the target and begins the records of the session. A credential or a use of a token that comes to no session is given back. */
 const openSession = async (
   connection: Connection,
   start: SessionStart,
@@ -267,9 +291,11 @@ const openSession = async (
   try {
     upstream = await reachTarget(admission, signal)
     const session = recordStart(connection, start, admission)
+    admission.lease.bind(session.id.toString('hex'))
     return { admission, upstream, session, started_ms: now_ms() }
   } catch (error) {
     upstream?.stream.destroy()
+    admission.lease.giveBack()
     // The client need not wait for it.
     giveBack(recorder, contextOf(connection), admission.credential).catch((cause: unknown) =>
       logger.warn({ err: cause }, 'the end of a credential could not be recorded'),
@@ -284,7 +310,7 @@ const serveSession = async (connection: Connection, start: SessionStart): Promis
   const { recorder } = deps
   using client = watchClient(start.stream)
   const admission = await admit(
-    { ...deps, recording: () => recorder.available },
+    { ...deps, recording: () => recorder.available, context: () => contextOf(connection) },
     start,
     progress,
     client.signal,
@@ -303,7 +329,7 @@ const serveSession = async (connection: Connection, start: SessionStart): Promis
 
 const recordRefusal = (
   connection: Connection,
-  refusal: Pick<Refused, 'reason' | 'detail' | 'rules'>,
+  refusal: Pick<Refused, 'reason' | 'detail' | 'rules'> & Partial<Pick<Refused, 'differences'>>,
 ): void => {
   const { deps, progress } = connection
   deps.outcome(refusal.reason)
@@ -314,7 +340,11 @@ const recordRefusal = (
       requested_target: shown(connection, progress.requested_target).slice(0, 256),
       requested_role: shown(connection, progress.requested_role).slice(0, 256),
       rules: refusal.rules,
-      differences: [],
+      differences: (refusal.differences ?? []).map(({ field, expected, actual }) => ({
+        field,
+        expected,
+        actual: shown(connection, actual),
+      })),
     })
     // Nobody waits for it: the refusal stands whether or not it can be recorded.
     deps.recorder.durable().catch(() => undefined)

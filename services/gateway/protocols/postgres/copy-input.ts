@@ -12,6 +12,8 @@ export interface CopyInput {
   flush(): void
 }
 
+const isEnd = (type: number): boolean => type !== frontend.copy_data
+
 /** Whether the server still takes input for this command. After its end it ignores what comes, and so it stops here. */
 const takesInput = (command: Command | null): command is Command =>
   command !== null && !command.refused && command.ended_ms === 0
@@ -44,10 +46,18 @@ export const openCopyInput = (recorder: SessionRecorder, chunk_bytes_max: number
     owner = null
   }
 
+  /** Whose the message under way is; null: it is dropped. */
+  let current: Command | null = null
+
   return {
     take: (run, frame) => {
-      const command = run.state.inputOwner
-      if (!takesInput(command)) return
+      // Decided once a message: half of one would make the server take the beginning of the next for its rest.
+      if (frame.first) {
+        const { inputOwner } = run.state
+        current = takesInput(inputOwner) ? inputOwner : null
+      }
+      const command = current
+      if (command === null) return
       if (buffer === frame.buffer && end === frame.start && owner === command) end = frame.end
       else {
         flush()
@@ -55,11 +65,13 @@ export const openCopyInput = (recorder: SessionRecorder, chunk_bytes_max: number
         ;({ start, end } = frame)
         owner = command
       }
-      addItem(run, frame, null)
+      addItem(run, frame, run.state.copyOpen && isEnd(frame.type) ? { ends_copy: true } : null)
+      run.batch.cut = !frame.last
       run.batch.recorded = true
       run.batch.pure = false
-      if (frame.type === frontend.copy_data) return
+      if (!isEnd(frame.type)) return
       flush()
+      command.inputs_ended++
       run.state.copyOpen = false
     },
     flush,

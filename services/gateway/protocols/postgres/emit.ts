@@ -94,7 +94,7 @@ export const emit = (run: Run): void => {
     if (item.refusal === null) {
       pieces.pass(item)
       const kind = kinds[item.type]
-      if (kind !== undefined) expectAnswer(run, item, kind, null)
+      if (kind !== undefined && !item.ends_copy) expectAnswer(run, item, kind, null)
       continue
     }
     settleStatements(item)

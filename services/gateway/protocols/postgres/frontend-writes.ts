@@ -32,4 +32,6 @@ export const queryMessage = (text: string): Buffer => message(frontend.query, cs
 
 export const flushMessage = message(frontend.flush, Buffer.alloc(0))
 
+export const syncMessage = message(frontend.sync, Buffer.alloc(0))
+
 export const terminateMessage = message(frontend.terminate, Buffer.alloc(0))

@@ -37,6 +37,17 @@ export type Entry = {
   readonly statements: readonly (readonly PendingChange[])[] | null
 }
 
+/** A Sync that the gateway sends by itself, for one that the client sent. */
+export const bareSync = (command: Command | null): Entry => ({
+  kind: 'sync',
+  command,
+  change: null,
+  described: null,
+  refusal: null,
+  batch: 0,
+  statements: null,
+})
+
 /** Tells the table whether the server did it. */
 export const settle = (pending: PendingChange, done: boolean): void => {
   ;(pending.table as Names<unknown>).settle(pending.change, done)

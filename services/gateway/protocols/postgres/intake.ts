@@ -17,6 +17,7 @@ import { keepBack, putBack } from './keep-back.ts'
 import { recordLoose } from './loose.ts'
 import { takeBind, takeClose, takeDescribe, takeExecute, takeParse } from './take-extended.ts'
 import { border, takeFunctionCall, takeQuery, violation, type Taken } from './take-query.ts'
+import type { SessionState } from './state.ts'
 import { frontend } from './wire.ts'
 
 /**
@@ -63,14 +64,29 @@ const duringCopy = new Set<number>([
   frontend.terminate,
 ])
 
-/** Sync and Flush. While it reads COPY data the server ignores both; dropping them here keeps the count of answers certain. */
+/** Whether the server may come to read COPY data for the latest command, or still does. */
+const copyInDoubt = ({ inputOwner }: SessionState): boolean =>
+  inputOwner !== null &&
+  !inputOwner.refused &&
+  inputOwner.ended_ms === 0 &&
+  inputOwner.inputs_ended < inputOwner.inputs
+
+/**
+ * Sync and Flush. While it reads COPY data the server ignores both, and answers a Sync that it reads after the COPY failed: how many
+ * answers come would be a guess, and with it whose they are. So none is forwarded before it is known that a COPY began or failed,
+ * and none while one is open.
+ */
 const takeSync = (run: Run, frame: Frame): Taken => {
   const { state } = run
-  if (state.copyOpen) return 'taken'
+  if (state.copyOpen) {
+    if (frame.type === frontend.sync && state.inputOwner?.input_bytes === 0) state.copySync = true
+    return 'taken'
+  }
   if (frame.type === frontend.flush) {
     addItem(run, frame, null)
     return 'taken'
   }
+  if (copyInDoubt(state)) return 'wait'
   recordLoose(run)
   if (run.holding !== null) return 'wait'
   addItem(run, frame, { answered: state.segmentCommand })

@@ -19,7 +19,13 @@ export const provenOnly = (statement: StatementText, proven: boolean): Statement
   proven || !statement.pure_read ? statement : { ...statement, pure_read: false }
 
 /** Close runs nothing. */
-const closing = { verb: 'deallocate', pure_read: true, unsettling: false, names: null } as const
+const closing = {
+  verb: 'deallocate',
+  pure_read: true,
+  unsettling: false,
+  names: null,
+  moves: null,
+} as const
 
 export const recordPrepare = (
   run: Run,

@@ -1,3 +1,4 @@
+import { unknown_naming } from '#core/sql/naming.ts'
 import { recordCommand, type Run } from './batch.ts'
 import { sqlstate } from './errors.ts'
 import type { Frame, FrameError } from './frontend-frames.ts'
@@ -21,7 +22,8 @@ const readMalformed = (run: Run, frame: Frame, what: string): StatementText => {
   if (frame.type !== frontend.query) return unknownStatement(why)
   const bytes = frame.buffer.subarray(frame.body, frame.end)
   const text = run.state.encoding.read(frame.buffer, frame.body, frame.end)
-  const statement = run.options.statements.read(text.replaceAll('\0', '\u{fffd}'), bytes, false)
+  const readable = text.replaceAll('\0', '\u{fffd}')
+  const statement = run.options.statements.read(readable, bytes, false, unknown_naming)
   return { ...statement, verb: 'unknown', statements: [], pure_read: false, parse_error: why }
 }
 

@@ -1,24 +1,33 @@
 import type { CairnError } from '#lib/error.ts'
+import type { Difference } from '#core/events/types.ts'
 import { sqlstate, type NativeError } from './errors.ts'
 import type { ClientStart } from './startup.ts'
 import type { UpstreamFailure } from './upstream.ts'
 
 type Native = Omit<NativeError, 'severity'>
 
-/** Ends a handshake: what is recorded (`reason`, `detail`, `rules`) and what the client gets, which may be less. */
+/** Ends a handshake: what is recorded (`reason`, `detail`, `rules`, `differences`) and what the client gets, which may be less. */
 export class Refused extends Error {
   readonly reason: string
   readonly detail: string
   readonly native: NativeError
   readonly rules: readonly string[]
+  readonly differences: readonly Difference[]
 
-  constructor(reason: string, detail: string, native: Native, rules: readonly string[] = []) {
+  constructor(
+    reason: string,
+    detail: string,
+    native: Native,
+    rules: readonly string[] = [],
+    differences: readonly Difference[] = [],
+  ) {
     super(reason)
     this.name = 'Refused'
     this.reason = reason
     this.detail = detail
     this.native = { severity: 'FATAL', ...native }
     this.rules = rules
+    this.differences = differences
   }
 }
 
@@ -27,6 +36,20 @@ export const tokenRefused: Native = {
   code: sqlstate.invalid_password,
   message: 'authentication failed',
   detail: 'The password must be a valid OIDC or Cairn token for this target and role.',
+}
+
+/** A token that was good once: whoever shows it had it, so it may know. */
+export const tokenUsed: Native = {
+  code: sqlstate.invalid_password,
+  message: 'authentication failed',
+  detail: 'The token has been used already, or its run was ended.',
+  hint: 'Get a new token for each session (cairn token), or raise sessions_per_token of the role.',
+}
+
+export const ledgerUnavailable: Native = {
+  code: sqlstate.audit_unavailable,
+  message: 'the session was refused: whether its token was used before could not be found out',
+  hint: 'The log is not available. Try again later.',
 }
 
 /** The same words for a target or role that is not there and for one that is not allowed. */

@@ -212,8 +212,10 @@ export const openRelay = (options: RelayOptions): Relay => {
 
   const onError = (piece: BackendPiece, head: Entry | null): Buffer | null => {
     const fields = readErrorFields(piece.buffer, piece.start + header_bytes, piece.end)
-    state.copyOpen = false
     const command = head?.command ?? null
+    // It failed before it read the Sync, which it would have answered.
+    if (!state.copyOpen || command?.input_bytes !== 0) state.copySync = false
+    state.copyOpen = false
     if (command !== null && !command.completed) {
       command.copying = false
       command.status = fields.code === '57014' ? 'cancelled' : 'error'
@@ -273,6 +275,7 @@ export const openRelay = (options: RelayOptions): Relay => {
     }
     if (state.transaction === 0x49) state.portals.clear()
     const next = inFlight.head()
+    state.naming.ready(state.transaction, next === null ? Number.POSITIVE_INFINITY : next.batch)
     if (state.unreported > 0 && (next === null || next.batch > state.unreported)) {
       state.unreported = 0
       // What was deferred to the end of the transaction ran after names that were made behind the command.
@@ -280,19 +283,12 @@ export const openRelay = (options: RelayOptions): Relay => {
     }
   }
 
-  /** The server reads COPY data now: it swallows every Sync up to the client's CopyDone or CopyFail. */
-  const onCopyIn = (): void => {
-    let index = 1
-    for (;;) {
-      const next = inFlight.at(index)
-      if (next === null) {
-        state.copyOpen = true
-        return
-      }
-      if (next.kind === 'copy_end') return
-      if (next.kind === 'sync') inFlight.remove(index)
-      else index++
-    }
+  /** The server reads COPY data now, up to the client's CopyDone or CopyFail: which is on its way, or not sent yet. */
+  const onCopyIn = (command: Command | null): void => {
+    state.copySync = false
+    if (command === null || command.inputs === 0) fault = 'the target reads data that nobody sends'
+    if (inFlight.at(1)?.kind === 'copy_end') inFlight.remove(1)
+    else state.copyOpen = true
   }
 
   const onParameter = (piece: BackendPiece): void => {
@@ -302,7 +298,9 @@ export const openRelay = (options: RelayOptions): Relay => {
       state.encoding = clientEncoding(value)
       if (!encodingIsSafe(value)) fault = `client encoding ${value} is not supported`
     } else if (name === 'standard_conforming_strings') state.plainBackslashes = value !== 'off'
-    else if (name === 'search_path' || name === 'session_authorization' || name === 'is_superuser')
+    if (value !== undefined && name === 'search_path') state.naming.reportedPath(value)
+    if (value !== undefined && name === 'session_authorization') state.naming.reportedUser(value)
+    if (name === 'search_path' || name === 'session_authorization' || name === 'is_superuser')
       state.proofs = false
   }
 
@@ -361,7 +359,7 @@ export const openRelay = (options: RelayOptions): Relay => {
         onReady(piece)
         return null
       case backend.copy_in:
-        onCopyIn()
+        onCopyIn(command)
         return null
       case backend.copy_out:
         if (command !== null) command.copying = true

@@ -3,7 +3,8 @@ import { CairnError } from '#lib/error.ts'
 import type { Recorder, SessionRecorder } from '../../recorder/port.ts'
 import { openGate } from './gate.ts'
 import { errorResponse, sqlstate, type NativeError } from './errors.ts'
-import { flushMessage, terminateMessage } from './frontend-writes.ts'
+import { bareSync } from './in-flight.ts'
+import { flushMessage, syncMessage, terminateMessage } from './frontend-writes.ts'
 import type { Batch } from './batch.ts'
 import { openIntake } from './intake.ts'
 import * as limits from './limits.ts'
@@ -129,6 +130,7 @@ export const runSession = (options: SessionOptions): Session => {
   let held: Held[] = []
   let held_bytes = 0
   let awaitingDrained = false
+  let awaitingNaming = false
   /** Bytes that came behind a command that waits for people. */
   let behind_hold_bytes = 0
 
@@ -184,6 +186,7 @@ export const runSession = (options: SessionOptions): Session => {
     over = true
     held = []
     queue = []
+    state.naming.close()
     for (const last of [
       () => hold.end(reason === 'client_closed' ? 'gone' : 'session_over'),
       () => relay.abort(),
@@ -196,7 +199,7 @@ export const runSession = (options: SessionOptions): Session => {
       }
     if (native === null) client.end()
     else client.end(errorResponse(native))
-    if (farewell) upstream.end()
+    if (farewell || state.copyCut) upstream.end()
     else upstream.end(terminateMessage)
     clientGate.release()
     upstreamGate.release()
@@ -261,8 +264,9 @@ export const runSession = (options: SessionOptions): Session => {
     }
     if (farewell) return
     farewell = true
-    // The last message may be a part of CopyData: only the end of the stream ends that.
-    if (state.copyOpen) upstream.end(terminateMessage)
+    // Only the end of the stream ends a part of a message, and a COPY.
+    if (state.copyCut) upstream.end()
+    else if (state.copyOpen) upstream.end(terminateMessage)
     else {
       if (state.unsynced) upstream.write(flushMessage)
       upstream.write(terminateMessage)
@@ -289,6 +293,7 @@ export const runSession = (options: SessionOptions): Session => {
     const now = now_ms()
     for (const command of batch.commands) command.started_ms = now
     const { pieces } = batch
+    state.copyCut = batch.cut
     if (pieces.length > 1) upstream.cork()
     let room = true
     for (const piece of pieces) room = upstream.write(piece)
@@ -395,6 +400,23 @@ export const runSession = (options: SessionOptions): Session => {
     if (held_bytes > limits.held_bytes_max) upstreamGate.close('held')
   }
 
+  /** Goes on with the parked message once what names mean is known. */
+  const afterNaming = async (pending: Promise<void>): Promise<void> => {
+    await pending
+    awaitingNaming = false
+    resume(Buffer.alloc(0))
+  }
+
+  /** Whether the parked message waits for the catalog. */
+  const awaitNaming = (): boolean => {
+    const pending = state.naming.pending()
+    if (pending !== null && !awaitingNaming) {
+      awaitingNaming = true
+      void afterNaming(pending)
+    }
+    return pending !== null
+  }
+
   const takeInput = (): void => {
     for (;;) {
       const result = intake.run()
@@ -419,8 +441,18 @@ export const runSession = (options: SessionOptions): Session => {
       watchCongestion()
       if (over) return
       if (!(intake.parked && state.inFlight.length === 0)) break
+      if (awaitNaming()) break
     }
     watchQueue()
+  }
+
+  /** The Sync that was kept from a COPY that then failed. */
+  const sendCopySync = (): void => {
+    state.copySync = false
+    state.skipping = false
+    state.segment++
+    state.inFlight.push(bareSync(state.inputOwner))
+    upstream.write(syncMessage)
   }
 
   const onClientData = (chunk: Buffer): void => {
@@ -455,14 +487,9 @@ export const runSession = (options: SessionOptions): Session => {
       )
       return
     }
+    if (state.copySync && !state.copyOpen) sendCopySync()
     if (intake.parked) {
-      if (state.copyOpen)
-        end('protocol_error', 'unexpected message during COPY from stdin', {
-          severity: 'FATAL',
-          code: sqlstate.protocol_violation,
-          message: 'unexpected message during COPY from stdin',
-        })
-      else if (state.inFlight.length === 0) takeInput()
+      if (state.copyOpen || state.inFlight.length === 0) takeInput()
     } else watchQueue()
     finishLeave()
     if (relayed.ready) finishDrain()
@@ -491,6 +518,11 @@ export const runSession = (options: SessionOptions): Session => {
 
   /** What waited goes on, outside of any event of the two streams. */
   const guardedInput = (): void => guarded(takeInput, false)(no_bytes)
+
+  const resume = guarded(() => {
+    if (!over && intake.parked && state.inFlight.length === 0) takeInput()
+    finishLeave()
+  }, false)
 
   client.on('data', guarded(onClientData, false))
   client.on('drain', () => upstreamGate.open('client'))

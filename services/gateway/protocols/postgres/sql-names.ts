@@ -1,3 +1,4 @@
+import { movesOf } from '#core/sql/name-moves.ts'
 import { effectOn } from '#core/sql/analysis.ts'
 import type { PendingChange } from './in-flight.ts'
 import type { Prepared } from './prepared.ts'
@@ -19,6 +20,8 @@ type Statements = StatementText['statements']
 const opaque: Statements = [
   { verb: 'unknown', offset: 0, length: 0, effects: [effectOn('unknown')] },
 ]
+
+const effectsOf = (statements: Statements) => statements.flatMap(({ effects }) => effects)
 
 /**
  * Follows SQL's own PREPARE, EXECUTE and DEALLOCATE, which share their names with the protocol's prepared statements. The target logs
@@ -53,6 +56,10 @@ export const nameChanges = (
       ? {
           ...statement,
           pure_read: false,
+          moves: movesOf(
+            effectsOf([...statement.statements, ...(run.length > 0 ? run : opaque)]),
+            statement.analysis.ok ? statement.analysis.sets : [],
+          ),
           statements: [...statement.statements, ...(run.length > 0 ? run : opaque)],
         }
       : statement,

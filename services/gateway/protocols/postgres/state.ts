@@ -3,6 +3,7 @@ import type { Command } from './command.ts'
 import { clientEncoding, type ClientEncoding } from './encoding.ts'
 import { openInFlight, type InFlight } from './in-flight.ts'
 import { openNames, type Names } from './names.ts'
+import { openSessionNaming, type SessionNaming } from './catalog/session-naming.ts'
 import type { Portal, Prepared } from './prepared.ts'
 
 /** What the gateway knows of a session between its two legs. Both directions read and change it, in one thread. */
@@ -22,6 +23,10 @@ export type SessionState = {
   inputOwner: Command | null
   /** The server reads COPY data, and the client has not ended it. */
   copyOpen: boolean
+  /** A Sync came while it did and before any data: not forwarded, since a server that still reads swallows it and one that failed does not. */
+  copySync: boolean
+  /** The target has a part of CopyData whose rest has not been sent. What follows would be taken for that rest. */
+  copyCut: boolean
   /** Transaction status of the latest ReadyForQuery: I idle, T in transaction, E failed. */
   transaction: number
   encoding: ClientEncoding
@@ -29,6 +34,8 @@ export type SessionState = {
   plainBackslashes: boolean
   /** Nothing in the session makes the proof of a pure read doubtful (search path, role ...). */
   proofs: boolean
+  /** What names in the next text mean. */
+  readonly naming: SessionNaming
   /** Counts what is no proven pure read: code it runs may have given any name made before another meaning. */
   disturbances: number
   /** Latest batch with such a command that no ReadyForQuery has followed: settings it changed may not be reported yet. 0 none. */
@@ -49,6 +56,13 @@ const plain_search_paths = new Set(['"$user", public', '"$user",public', 'public
 export const newSessionState = (
   parameters: ReadonlyMap<string, string>,
   proofs: boolean,
+  naming: SessionNaming = openSessionNaming({
+    catalog: null,
+    parameters,
+    asked_path: undefined,
+    user: '',
+    pid: null,
+  }),
 ): SessionState => ({
   inFlight: openInFlight(),
   statements: openNames(),
@@ -59,10 +73,13 @@ export const newSessionState = (
   skipping: false,
   inputOwner: null,
   copyOpen: false,
+  copySync: false,
+  copyCut: false,
   transaction: 0x49,
   encoding: clientEncoding(parameters.get('client_encoding') ?? 'UTF8'),
   plainBackslashes: parameters.get('standard_conforming_strings') !== 'off',
   proofs: proofs && plain_search_paths.has(parameters.get('search_path') ?? ''),
+  naming,
   disturbances: 0,
   unreported: 0,
   batch: 0,

@@ -8,6 +8,8 @@ import {
   type SqlAnalysed,
   type SqlAnalysis,
 } from '#core/sql/analysis.ts'
+import { movesOf, type NameMoves } from '#core/sql/name-moves.ts'
+import { unknown_naming, type Naming } from '#core/sql/naming.ts'
 import type { Redacted } from '#core/sql/redaction.ts'
 import { name_bytes_max } from './frontend-messages.ts'
 
@@ -41,6 +43,10 @@ export type StatementText = {
   readonly pure_read: boolean
   /** What the policy looks at. */
   readonly analysis: SqlAnalysis
+  /** What its names meant where it was read. */
+  readonly naming: Naming
+  /** What it may change about names; null for nearly every text. */
+  readonly moves: NameMoves | null
   /** Null for nearly every text. */
   readonly names: NameActions | null
   /** It may change what makes the proof of a pure read hold (search path, role, functions ...). */
@@ -74,6 +80,9 @@ const no_analysis: SqlAnalysed = {
   secrets: 0,
 }
 
+/** Nothing is known of what was run. */
+const anything_moves = movesOf([effectOn('unknown')], [])
+
 /** What is known of a statement that the gateway never saw. */
 export const unknownStatement = (why: string): StatementText => ({
   text: '',
@@ -87,6 +96,8 @@ export const unknownStatement = (why: string): StatementText => ({
   secret_parameters: false,
   pure_read: false,
   analysis: no_analysis,
+  naming: unknown_naming,
+  moves: anything_moves,
   names: null,
   unsettling: true,
   delicate: false,
@@ -94,7 +105,7 @@ export const unknownStatement = (why: string): StatementText => ({
 
 export type StatementReader = {
   /** Describes a text. `bytes` are the text's bytes as received, `trusted` false when settings make its meaning uncertain. */
-  readonly read: (text: string, bytes: Buffer, trusted: boolean) => StatementText
+  readonly read: (text: string, bytes: Buffer, trusted: boolean, naming: Naming) => StatementText
 }
 
 export type StatementReaderOptions = {
@@ -205,7 +216,7 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
     text_sha256: sha256(redacted.count === 0 ? bytes : Buffer.from(redacted.text, 'utf8')),
   })
 
-  const prepared = (inner: PreparedText): StatementText => {
+  const prepared = (inner: PreparedText, naming: Naming): StatementText => {
     const bytes = Buffer.from(inner.text, 'utf8')
     return {
       ...recorded(redact(inner.text, analyze(inner.text)), bytes),
@@ -215,6 +226,8 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
       parse_error: '',
       pure_read: inner.pureRead,
       analysis: no_analysis,
+      naming,
+      moves: movesOf(inner.effects, []),
       names: null,
       unsettling: !inner.pureRead,
       delicate: false,
@@ -222,7 +235,7 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
   }
 
   return {
-    read: (text, bytes, trusted) => {
+    read: (text, bytes, trusted, naming) => {
       const analysis = analyze(text)
       const redacted = redact(text, analysis)
       const delicate = !isAscii(bytes) || text.includes('\\')
@@ -232,6 +245,7 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
           ...recorded(redacted, bytes),
           ...unreadable,
           analysis: analysis.ok ? analysis : { ...analysis, error: redacted.error },
+          naming,
           delicate,
           parse_error: analysis.ok ? backslashes_in_doubt : redacted.error.toWellFormed(),
         }
@@ -243,7 +257,12 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
         parse_error: '',
         pure_read: analysis.pureRead,
         analysis,
-        names: nameActions(analysis, prepared),
+        naming,
+        moves: movesOf(
+          analysis.statements.flatMap(({ effects }) => effects),
+          analysis.sets,
+        ),
+        names: nameActions(analysis, (inner) => prepared(inner, naming)),
         unsettling: isUnsettling(analysis),
         delicate,
       }
@@ -259,6 +278,7 @@ const unreadable = {
   fingerprint: '',
   statements: [{ verb: 'unknown', offset: 0, length: 0, effects: [effectOn('unknown')] }],
   pure_read: false,
+  moves: anything_moves,
   names: null,
   unsettling: true,
 }

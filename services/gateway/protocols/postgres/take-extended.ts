@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { addItem, recordCommand, type Item, type Run } from './batch.ts'
 import { readParameters } from './bound-parameters.ts'
 import { sqlstate } from './errors.ts'
@@ -9,7 +10,14 @@ import { isCertain, type Portal, type Prepared } from './prepared.ts'
 import type { Refusal } from './receive.ts'
 import { nameChanges } from './sql-names.ts'
 import { unknownStatement } from './statement.ts'
-import { no_parameters, readText, refusal, violation, type Taken } from './take-query.ts'
+import {
+  encodingInDoubt,
+  no_parameters,
+  readText,
+  refusal,
+  violation,
+  type Taken,
+} from './take-query.ts'
 import { frontend } from './wire.ts'
 
 /**
@@ -65,6 +73,7 @@ export const takeBind = (run: Run, frame: Frame): Taken => {
   if (message === null) return violation('malformed Bind')
   const found = state.statements.lookup(message.statement, state.segment)
   if (!found.found && found.doubt) return 'wait'
+  if (!isAscii(frame.buffer.subarray(frame.body, frame.end)) && encodingInDoubt(run)) return 'wait'
   const prepared: Prepared = found.found
     ? found.value
     : {

@@ -25,14 +25,37 @@ export const no_parameters: readonly never[] = []
 const query_native = ['Query'] as const
 const function_native = ['FunctionCall'] as const
 
-/** Whether something under way may change how the next text is read: encoding, or what a backslash means. */
-const settingsInDoubt = ({ state, items }: Run): boolean => {
+/** Whether a command under way, sent or about to be, does what is asked about. */
+const isUnderWay = (
+  { state, items }: Run,
+  asked: (statement: StatementText | null) => boolean,
+): boolean => {
   for (let i = 0; i < state.inFlight.length; i++) {
     const command = state.inFlight.at(i)?.command ?? null
-    if (command !== null && command.statement?.pure_read !== true) return true
+    if (command !== null && asked(command.statement)) return true
   }
-  return items.some(({ command }) => command !== null && command.statement?.pure_read !== true)
+  return items.some(({ command }) => command !== null && asked(command.statement))
 }
+
+/** Whether something under way may change how the next text is read: encoding, or what a backslash means. */
+const settingsInDoubt = (run: Run): boolean =>
+  isUnderWay(run, (statement) => statement?.pure_read !== true)
+
+const back = new Set(['rollback', 'rollback_to'])
+
+/**
+ * Whether something under way says that the encoding changes. Less strict than for texts, whose meaning is at stake: here it is how a
+ * bound value reads in the record, and drivers send values after writes all the time.
+ */
+export const encodingInDoubt = (run: Run): boolean =>
+  isUnderWay(
+    run,
+    (statement) =>
+      statement === null ||
+      statement.unsettling ||
+      (statement.analysis.ok && statement.analysis.sets.length > 0) ||
+      statement.statements.some(({ verb }) => back.has(verb)),
+  )
 
 type Text = { readonly statement: StatementText; readonly refusal: Refusal | null }
 
@@ -41,7 +64,13 @@ export const readText = (run: Run, frame: Frame, span: Span): Text | 'wait' => {
   const { state, options } = run
   const bytes = frame.buffer.subarray(span.start, span.end)
   const text = state.encoding.read(frame.buffer, span.start, span.end)
-  const statement = options.statements.read(text, bytes, state.plainBackslashes)
+  if (state.naming.waits(text, state.inFlight.length > 0 || run.items.length > 0)) return 'wait'
+  const statement = options.statements.read(
+    text,
+    bytes,
+    state.plainBackslashes,
+    state.naming.current(),
+  )
   if (!statement.delicate) return { statement, refusal: null }
   if (settingsInDoubt(run)) return 'wait'
   if (!state.encoding.valid(bytes))

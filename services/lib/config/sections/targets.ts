@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { host, name, path, remotePort, text, whole } from '../scalars.ts'
+import { roleTokens } from './role-tokens.ts'
 
 export const targets = z
   .array(
@@ -27,11 +28,24 @@ export const targets = z
       connect_timeout_ms: whole(100, 600_000, 'Limit for connecting and logging in.').default(
         10_000,
       ),
+      catalog: z
+        .strictObject({
+          refresh_s: whole(
+            0,
+            86_400,
+            'Seconds between loads of what the database holds (tables, views, functions), beside the loads after a change that the gateway sees. 0: only those.',
+          ).default(300),
+        })
+        .prefault({})
+        .describe(
+          'What the gateway knows of the target’s databases, to tell what views and functions do.',
+        ),
       roles: z
         .array(
           z.strictObject({
             name: name('Role that a client asks for.'),
             credential: name('Name of the credential the gateway uses for it.'),
+            ...roleTokens,
           }),
         )
         .max(1000)

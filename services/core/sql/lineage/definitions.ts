@@ -1,0 +1,210 @@
+import type { CatalogRelation } from '../catalog.ts'
+import { child, children, flag, list, names, string, type Child, type TreeNode } from '../node.ts'
+import type { GraphNode } from './graph.ts'
+import { fail, type Reading } from './reading.ts'
+import { columnNode, relationColumns, relationPart } from './relations.ts'
+import type { Scope } from './scope.ts'
+
+/** Statements that define things: they return no rows, and may give data another name or place. */
+
+const relationOf = (reading: Reading, node: TreeNode, scope: Scope): CatalogRelation | undefined =>
+  reading.catalog.relation(
+    { schema: string(node, 'schemaname'), name: string(node, 'relname') },
+    scope.setting.search_path,
+  )
+
+/** Their errors show rows: "Key (email)=(...) is duplicated", "invalid input syntax for type integer: ...". */
+const readNamed = (reading: Reading, at: Child, scope: Scope): void => {
+  const stack: Child[] = [at]
+  for (let next = stack.pop(); next; next = stack.pop()) {
+    if (next.kind === 'RangeVar') {
+      const relation = relationOf(reading, next.node, scope)
+      if (relation)
+        reading.reads.push(...relationColumns(reading, relation).map(({ node }) => node))
+    }
+    reading.budget.steps -= 1
+    stack.push(...children(next.kind, next.node))
+  }
+}
+
+const flow = (reading: Reading, into: string, into_column: string, node: GraphNode): void => {
+  reading.flows.push({ into, into_column, node, target: undefined })
+}
+
+/** Every column of a relation goes by another name from now on, where no rule may know it. */
+const moved = (reading: Reading, relation: CatalogRelation, into: string): void => {
+  for (const { name, node } of relationColumns(reading, relation)) flow(reading, into, name, node)
+}
+
+const readRename = (reading: Reading, { node }: Child, scope: Scope): void => {
+  const to = string(node, 'newname')
+  const target = child('RenameStmt', node, 'relation')
+  switch (string(node, 'renameType')) {
+    case 'OBJECT_SCHEMA':
+      fail(reading, 'what is in a schema that gets another name cannot be told')
+      return
+    case 'OBJECT_COLUMN':
+    case 'OBJECT_ATTRIBUTE': {
+      const relation = target ? relationOf(reading, target.node, scope) : undefined
+      const column = relation?.columns.find(({ name }) => name === string(node, 'subname'))
+      if (relation && column)
+        flow(
+          reading,
+          `${relation.schema}.${relation.name}`,
+          to,
+          columnNode(reading, relation, column),
+        )
+      return
+    }
+    case 'OBJECT_TABLE':
+    case 'OBJECT_VIEW':
+    case 'OBJECT_MATVIEW':
+    case 'OBJECT_FOREIGN_TABLE': {
+      const relation = target ? relationOf(reading, target.node, scope) : undefined
+      if (relation) moved(reading, relation, `${relation.schema}.${to}`)
+      return
+    }
+    default:
+  }
+}
+
+const readMove = (reading: Reading, { node }: Child, scope: Scope): void => {
+  const target = child('AlterObjectSchemaStmt', node, 'relation')
+  const relation = target ? relationOf(reading, target.node, scope) : undefined
+  if (relation) moved(reading, relation, `${string(node, 'newschema')}.${relation.name}`)
+}
+
+/** Commands that put a table under another, or take it away: what it holds is read by another name. */
+const inherits = new Set([
+  'AT_AddInherit',
+  'AT_DropInherit',
+  'AT_AttachPartition',
+  'AT_DetachPartition',
+  'AT_DetachPartitionFinalize',
+])
+
+const readAlter = (reading: Reading, { node }: Child, scope: Scope): void => {
+  const target = child('AlterTableStmt', node, 'relation')
+  if (!target) return
+  const relation = relationOf(reading, target.node, scope)
+  if (!relation) return
+  const part = relationPart(reading, target.node, scope.setting, { name: '', columns: [] })
+  const inner: Scope = { ...scope, parts: [part] }
+  const into = `${relation.schema}.${relation.name}`
+  for (const command of list(node, 'cmds')) {
+    const definition = child(command.kind, command.node, 'def')
+    if (!definition) continue
+    if (inherits.has(string(command.node, 'subtype'))) {
+      moved(reading, relation, into)
+      const other =
+        definition.kind === 'PartitionCmd'
+          ? child(definition.kind, definition.node, 'name')
+          : definition
+      const child_relation = other ? relationOf(reading, other.node, scope) : undefined
+      if (child_relation) moved(reading, child_relation, into)
+      continue
+    }
+    const column = string(command.node, 'name') || string(definition.node, 'colname')
+    for (const expression of expressionsOf(definition)) {
+      const { node: made } = reading.readers.expression(reading, expression, inner)
+      reading.values.push(made)
+      const own = relation.columns.find(({ name }) => name === column)
+      const target = own ? columnNode(reading, relation, own) : undefined
+      reading.flows.push({ into, into_column: column, node: made, target })
+    }
+  }
+}
+
+/** Expressions that a column's definition computes its values from. */
+const expressionsOf = (definition: Child): readonly Child[] => {
+  const { kind, node } = definition
+  if (kind === 'Constraint') return [child(kind, node, 'raw_expr')].filter((at) => at !== undefined)
+  if (kind !== 'ColumnDef') return isExpression(kind) ? [definition] : []
+  const constraints = list(node, 'constraints').map((at) => child(at.kind, at.node, 'raw_expr'))
+  return [child(kind, node, 'raw_default'), ...constraints].filter((at) => at !== undefined)
+}
+
+const isExpression = (kind: string): boolean =>
+  ['A_Expr', 'FuncCall', 'ColumnRef', 'TypeCast', 'CaseExpr', 'CoalesceExpr'].includes(kind)
+
+/** Code that runs when nobody calls it by name. */
+const hidden_code = new Set(['RuleStmt', 'CreateTrigStmt', 'CreateEventTrigStmt'])
+
+/** They give nothing another name, and leave nothing behind that would run unseen. */
+const plain_definitions = new Set([
+  'AlterDatabaseSetStmt',
+  'AlterDatabaseStmt',
+  'AlterDefaultPrivilegesStmt',
+  'AlterDomainStmt',
+  'AlterEnumStmt',
+  'AlterExtensionStmt',
+  'AlterOwnerStmt',
+  'AlterRoleSetStmt',
+  'AlterRoleStmt',
+  'AlterSeqStmt',
+  'AlterStatsStmt',
+  'AlterSystemStmt',
+  'AlterTableSpaceOptionsStmt',
+  'CheckPointStmt',
+  'ClosePortalStmt',
+  'ClusterStmt',
+  'CommentStmt',
+  'CompositeTypeStmt',
+  'ConstraintsSetStmt',
+  'CreateDomainStmt',
+  'CreateEnumStmt',
+  'CreateExtensionStmt',
+  'CreateRoleStmt',
+  'CreateSeqStmt',
+  'CreateStatsStmt',
+  'CreateStmt',
+  'CreateTableSpaceStmt',
+  'DeallocateStmt',
+  'DiscardStmt',
+  'DropOwnedStmt',
+  'DropRoleStmt',
+  'DropStmt',
+  'DropdbStmt',
+  'GrantRoleStmt',
+  'GrantStmt',
+  'IndexStmt',
+  'ListenStmt',
+  'LockStmt',
+  'NotifyStmt',
+  'ReassignOwnedStmt',
+  'RefreshMatViewStmt',
+  'ReindexStmt',
+  'SecLabelStmt',
+  'TransactionStmt',
+  'TruncateStmt',
+  'UnlistenStmt',
+  'VacuumStmt',
+  'VariableSetStmt',
+])
+
+/** A statement that is no query; a failure for what is on no list. */
+export const readDefinition = (reading: Reading, at: Child, scope: Scope): void => {
+  readNamed(reading, at, scope)
+  switch (at.kind) {
+    case 'RenameStmt':
+      readRename(reading, at, scope)
+      return
+    case 'AlterObjectSchemaStmt':
+      readMove(reading, at, scope)
+      return
+    case 'AlterTableStmt':
+      readAlter(reading, at, scope)
+      return
+    case 'CreateSchemaStmt':
+      if (list(at.node, 'schemaElts').length > 0)
+        fail(reading, 'what CREATE SCHEMA creates within it is not followed')
+      return
+    case 'CreateFunctionStmt':
+      // Replaced code may be what a trigger runs.
+      if (flag(at.node, 'replace')) reading.opaque.add(names(list(at.node, 'funcname')).join('.'))
+      return
+    default:
+      if (hidden_code.has(at.kind)) fail(reading, 'it leaves code behind that runs unseen')
+      else if (!plain_definitions.has(at.kind)) fail(reading, `${at.kind} is not followed`)
+  }
+}

@@ -1,0 +1,54 @@
+import { child, list, names, type Child } from '../node.ts'
+import { functionName } from './calls.ts'
+import { reach } from './graph.ts'
+import type { Reading } from './reading.ts'
+import type { Scope } from './scope.ts'
+
+/** Arrays whose elements are surely no rows: `unnest` gives one column of them. Of an array of rows it gives a column for each field. */
+
+const words = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/).filter(Boolean))
+
+const plain_types = words(`
+bigint bool boolean bpchar bytea char cidr date float4 float8 inet int int2 int4 int8 integer interval json jsonb macaddr money name numeric oid
+smallint text time timestamp timestamptz timetz tsvector uuid varchar xml
+`)
+
+/** They give arrays of text or numbers, whatever they are called with. */
+const array_functions = words(`
+array_positions current_schemas regexp_match regexp_split_to_array string_to_array tsvector_to_array
+`)
+
+/** Types from here on are of somebody's own. */
+const own_types_from = 16_384
+const record_array = 2287
+
+export const isScalarArray = (reading: Reading, at: Child, scope: Scope): boolean => {
+  switch (at.kind) {
+    case 'TypeCast': {
+      const type = child('TypeCast', at.node, 'typeName')
+      const [first = '', second] = type ? names(list(type.node, 'names')) : []
+      return second === undefined
+        ? plain_types.has(first)
+        : first === 'pg_catalog' && plain_types.has(second)
+    }
+    case 'A_ArrayExpr':
+      return list(at.node, 'elements').every(({ kind }) => kind === 'A_Const')
+    case 'FuncCall':
+      return array_functions.has(functionName(at.node).name)
+    case 'ColumnRef': {
+      const { node, direct } = reading.readers.expression(reading, at, scope)
+      const { sources } = reach(reading.budget, node, { bonds: false })
+      const types = [...sources].map(
+        ({ relation, column }) =>
+          relation.columns.find(({ name }) => name === column)?.type_oid ?? own_types_from,
+      )
+      return (
+        direct &&
+        types.length > 0 &&
+        types.every((oid) => oid < own_types_from && oid !== record_array)
+      )
+    }
+    default:
+      return false
+  }
+}
