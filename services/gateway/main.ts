@@ -16,6 +16,7 @@ import { holdPolicy, loadPolicy } from './policy/policy.ts'
 import { openCancelKeys } from './protocols/postgres/cancel.ts'
 import { openCatalogs } from './protocols/postgres/catalog/catalogs.ts'
 import { openPostgresListener } from './protocols/postgres/listener.ts'
+import { openMasking } from './protocols/postgres/masking/masking.ts'
 import { openStatementReader } from './protocols/postgres/statement.ts'
 import { openTargets } from './protocols/postgres/target.ts'
 import { openRecorder } from './recorder/recorder.ts'
@@ -139,6 +140,7 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
       }),
       cancels,
       catalogs,
+      masking: openMasking(config),
       logger,
       now_ms: () => performance.now(),
       wall_ms: Date.now,

@@ -49,6 +49,7 @@ const openClientHalf = () => {
     statements_max: 100,
     portals_max: 100,
     parameters_bytes_max: 1024,
+    masks: null,
     chunk_bytes_max: 1024,
   })
   const run = (bytes: Buffer): { forwarded: Buffer; violation: boolean } => {

@@ -138,6 +138,7 @@ const open = async ({ terms = dba, holds_max = 10, estimate }: Settings = {}) =>
       estimate: estimate ?? (() => Promise.resolve(-1)),
     },
     statements,
+    masks: null,
     reads: 'wait',
     message_bytes_max: 64 * 1024,
     text_bytes_max: 1024,

@@ -145,6 +145,7 @@ const open = async (
     approvals: no_approvals,
     statements,
     reads,
+    masks: null,
     message_bytes_max: 64 * 1024,
     text_bytes_max: 1024,
     idle_timeout_ms: 0,

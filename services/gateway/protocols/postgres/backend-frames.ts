@@ -21,9 +21,11 @@ export type BackendPiece = {
 }
 
 export interface BackendWalker {
+  /** The message that is invalid is one, and longer than what is collected. */
+  readonly oversized: boolean
   /** Takes a chunk. All pieces of the one before must have been asked for. */
   push(chunk: Buffer): void
-  /** The next piece, or null at the end of the chunk. `error` for bytes that are no message. */
+  /** The next piece, or null at the end of the chunk. `invalid` for bytes that are no message, and for one that is too large to be whole. */
   next(): BackendPiece | 'invalid' | null
   /** A message was given in part: its rest is to come. */
   readonly within: boolean
@@ -64,7 +66,9 @@ for (const type of [
 /** Largest message that is collected whole: an error with a long context, a description of 65,535 parameters. */
 export const whole_message_bytes_max = 4 * 1024 * 1024
 
-export const openBackendWalker = (): BackendWalker => {
+/** @param collected_bytes_max 0: rows may come in pieces; else every message is given whole, up to this length */
+export const openBackendWalker = (collected_bytes_max = 0): BackendWalker => {
+  const collects = collected_bytes_max > 0
   let chunk: Buffer = Buffer.alloc(0)
   let at = 0
   /** Bytes of a message in pieces that are still to come. */
@@ -74,6 +78,7 @@ export const openBackendWalker = (): BackendWalker => {
   let held: Buffer[] = []
   let heldBytes = 0
   let wanted = 0
+  let oversized = false
   const piece: BackendPiece = {
     type: 0,
     buffer: chunk,
@@ -114,10 +119,14 @@ export const openBackendWalker = (): BackendWalker => {
     return whole
   }
 
-  const good = (type: number, length: number): boolean =>
-    length >= 4 &&
-    handling[type] !== 0 &&
-    (handling[type] === 1 || length <= whole_message_bytes_max)
+  const inPieces = (type: number): boolean => !collects && handling[type] === 1
+
+  const good = (type: number, length: number): boolean => {
+    if (length < 4 || handling[type] === 0) return false
+    if (handling[type] !== 1) return length <= whole_message_bytes_max
+    oversized ||= collects && length > collected_bytes_max
+    return !oversized
+  }
 
   const continueHeld = (): BackendPiece | 'invalid' | null => {
     if (wanted === 0) {
@@ -128,7 +137,7 @@ export const openBackendWalker = (): BackendWalker => {
       const type = header[0]!
       const length = header.readInt32BE(1)
       if (!good(type, length)) return 'invalid'
-      if (handling[type] === 1) {
+      if (inPieces(type)) {
         release()
         left = length - 4
         leftType = type
@@ -143,6 +152,9 @@ export const openBackendWalker = (): BackendWalker => {
   }
 
   return {
+    get oversized() {
+      return oversized
+    },
     push: (next) => {
       chunk = next
       at = 0
@@ -172,7 +184,7 @@ export const openBackendWalker = (): BackendWalker => {
         at = start + length + 1
         return give(type, chunk, start, at, true, true)
       }
-      if (handling[type] === 1) {
+      if (inPieces(type)) {
         left = length + 1 - available
         leftType = type
         at = chunk.length

@@ -2,6 +2,7 @@ import type { Command } from './command.ts'
 import type { NativeError } from './errors.ts'
 import type { Frame } from './frontend-frames.ts'
 import type { PendingChange } from './in-flight.ts'
+import type { MaskSession } from './masking/mask-session.ts'
 import type { Portal, Prepared } from './prepared.ts'
 import type { HeldTerms, Received, ReceivedCommand } from './receive.ts'
 import type { SessionState } from './state.ts'
@@ -56,6 +57,8 @@ export type Item = {
   readonly answered: Command | null
   /** CopyDone and CopyFail: ends a COPY that the server is known to have begun, so no answer waits for it. */
   readonly ends_copy: boolean
+  /** The gateway's own, which the client did not send. */
+  readonly hidden: boolean
 }
 
 export type IntakeOptions = {
@@ -70,6 +73,8 @@ export type IntakeOptions = {
   readonly parameters_bytes_max: number
   /** Bound of one recorded piece of COPY data, bytes. */
   readonly chunk_bytes_max: number
+  /** Null: nothing is masked. */
+  readonly masks: MaskSession | null
 }
 
 /** A command that waits for people, and what waits behind it. */
@@ -114,6 +119,7 @@ export const addItem = (run: Run, frame: Frame, more: Partial<Item> | null): Ite
     name: '',
     answered: null,
     ends_copy: false,
+    hidden: false,
     ...more,
   }
   run.items.push(item)

@@ -14,6 +14,7 @@ import type { Catalogs } from './catalog/catalogs.ts'
 import { openSessionNaming } from './catalog/session-naming.ts'
 import { errorResponse } from './errors.ts'
 import { close_timeout_ms, linger_ms } from './limits.ts'
+import type { Masking } from './masking/masking.ts'
 import { auditUnavailable, Refused, startRefused, targetRefused } from './refused.ts'
 import { runSession, type Session, type SessionSummary } from './session.ts'
 import { openSessionCancel } from './session-cancel.ts'
@@ -37,6 +38,8 @@ export type ConnectionDeps = Omit<AdmissionDeps, 'recording' | 'context'> & {
   readonly cancels: CancelKeys
   /** What is known of the targets' databases. */
   readonly catalogs: Catalogs
+  /** What is masked in which session. */
+  readonly masking: Masking
   readonly logger: Logger
   /** Monotonic clock, milliseconds with fractions. */
   readonly now_ms: () => number
@@ -254,6 +257,7 @@ const runOpenSession = async (
     },
     statements: deps.statements,
     reads: config.gateway.reads,
+    masks: deps.masking.forSession(facts),
     message_bytes_max: config.gateway.message_bytes_max,
     text_bytes_max: config.gateway.text_bytes_max,
     idle_timeout_ms: config.gateway.idle_timeout_ms,

@@ -36,6 +36,8 @@ export type BindMessage = {
   readonly portal: string
   readonly statement: string
   readonly parameters: readonly WireParameter[]
+  /** Formats of the result's columns: none, one for all, or one for each; true is binary. */
+  readonly formats: readonly boolean[]
 }
 
 export type NamedMessage = { readonly statement: boolean; readonly name: string }
@@ -126,11 +128,17 @@ export const readBind = (frame: Frame): BindMessage | null => {
   if (values === null || values.at + 2 > end) return null
   const results = buffer.readUInt16BE(values.at)
   if (values.at + 2 + results * 2 !== end) return null
-  for (let i = 0; i < results; i++) if (buffer.readUInt16BE(values.at + 2 + i * 2) > 1) return null
+  const formats: boolean[] = []
+  for (let i = 0; i < results; i++) {
+    const format = buffer.readUInt16BE(values.at + 2 + i * 2)
+    if (format > 1) return null
+    formats.push(format === 1)
+  }
   return {
     portal: nameOf(frame, frame.body, portalEnd),
     statement: nameOf(frame, portalEnd + 1, statementEnd),
     parameters: values.parameters,
+    formats,
   }
 }
 

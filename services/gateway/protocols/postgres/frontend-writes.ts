@@ -28,6 +28,10 @@ export const startupMessage = (parameters: Iterable<readonly [string, string]>):
 export const executeMessage = (portal: string): Buffer =>
   message(frontend.execute, Buffer.concat([cstring(portal), Buffer.alloc(4)]))
 
+/** Describe of a portal. */
+export const describePortalMessage = (portal: Buffer): Buffer =>
+  message(frontend.describe, Buffer.concat([Buffer.from('P', 'latin1'), portal, Buffer.alloc(1)]))
+
 export const queryMessage = (text: string): Buffer => message(frontend.query, cstring(text))
 
 export const flushMessage = message(frontend.flush, Buffer.alloc(0))

@@ -27,8 +27,14 @@ export type Entry = {
   readonly command: Command | null
   /** Settled by the answer. */
   readonly change: PendingChange | null
-  /** The statement a Describe asks about. */
+  /** The statement a Describe of it asks about: its parameters are described too. */
   readonly described: Prepared | null
+  /** The statement that a Describe, of it or of a portal, asks about. */
+  readonly asked: Prepared | null
+  /** The portal that an Execute runs. */
+  readonly portal: Portal | null
+  /** The gateway asked, not the client: the answer goes nowhere. */
+  readonly hidden: boolean
   /** Set for an entry that stands in the place of a refused command: what the client gets for the server's error. */
   readonly refusal: NativeError | null
   /** Which batch carried it to the target. */
@@ -43,6 +49,9 @@ export const bareSync = (command: Command | null): Entry => ({
   command,
   change: null,
   described: null,
+  asked: null,
+  portal: null,
+  hidden: false,
   refusal: null,
   batch: 0,
   statements: null,

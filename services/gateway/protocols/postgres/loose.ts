@@ -62,6 +62,7 @@ export const recordBind = (
       statement: provenOnly(portal.prepared.statement, portal.proven),
       parameters: portal.parameters,
       secrets: portal.secrets,
+      masked: portal.masked,
       native: nativeNames(members),
       statement_name: portal.prepared.name,
       portal_name: portal.name,

@@ -23,7 +23,13 @@ const readMalformed = (run: Run, frame: Frame, what: string): StatementText => {
   const bytes = frame.buffer.subarray(frame.body, frame.end)
   const text = run.state.encoding.read(frame.buffer, frame.body, frame.end)
   const readable = text.replaceAll('\0', '\u{fffd}')
-  const statement = run.options.statements.read(readable, bytes, false, unknown_naming)
+  const statement = run.options.statements.read(
+    readable,
+    bytes,
+    false,
+    unknown_naming,
+    run.options.masks,
+  )
   return { ...statement, verb: 'unknown', statements: [], pure_read: false, parse_error: why }
 }
 

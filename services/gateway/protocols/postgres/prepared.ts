@@ -1,4 +1,6 @@
 import type { CommandReceived } from '#core/events/types.ts'
+import type { MaskedCounts } from './masking/mask-counts.ts'
+import type { RowShape } from './masking/row-shape.ts'
 import type { Names } from './names.ts'
 import type { StatementText } from './statement.ts'
 
@@ -11,6 +13,8 @@ export type Prepared = {
   readonly statement: StatementText
   /** Parameter types: as declared by Parse, then as the server described them; 0 unknown. */
   oids: readonly number[]
+  /** Columns of its result, once the server described them; all in text. A server never lets them change. */
+  shape: RowShape | null
   /** The session's disturbances when it was parsed. */
   readonly age: number
 }
@@ -20,6 +24,10 @@ export type Portal = {
   readonly name: string
   readonly prepared: Prepared
   readonly parameters: readonly RecordedParameter[]
+  /** What was masked in the parameters. */
+  readonly masked: MaskedCounts
+  /** Formats that Bind asks for: none, one for all columns, or one for each; true is binary. */
+  readonly formats: readonly boolean[]
   /** Secrets among the parameters: never recorded. */
   readonly secrets: readonly string[]
   /** The statement's name certainly meant this statement when it was bound. */

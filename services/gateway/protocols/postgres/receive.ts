@@ -4,6 +4,7 @@ import { refusalOf as unparsedRefusal } from '#core/sql/refusal.ts'
 import type { SessionRecorder } from '../../recorder/port.ts'
 import { newCommand, type Command } from './command.ts'
 import { sqlstate, type NativeError } from './errors.ts'
+import { joinCounts, no_masks, type MaskedCounts } from './masking/mask-counts.ts'
 import type { RecordedParameter } from './prepared.ts'
 import type { StatementText } from './statement.ts'
 
@@ -25,6 +26,8 @@ export type ReceivedCommand = CommandFacts & {
   readonly row_limit: number
   /** Secrets among the bound values. */
   readonly secrets?: readonly string[]
+  /** What was masked in the bound values. */
+  readonly masked?: MaskedCounts
   /** The gateway itself cannot let it through, whatever the policy says. */
   readonly refusal: Refusal | null
 }
@@ -142,7 +145,7 @@ export const openReceiver = (options: {
       row_limit: received.row_limit,
       parse_error: statement.parse_error,
       pure_read: statement.pure_read,
-      masked: [],
+      masked: joinCounts(statement.masked, received.masked ?? no_masks),
     })
     const decision = decided(received)
     const own = received.refusal

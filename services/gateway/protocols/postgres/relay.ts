@@ -4,6 +4,12 @@ import { addTag, completion, tagFits, type Command } from './command.ts'
 import { clientEncoding } from './encoding.ts'
 import { errorResponse, readErrorFields } from './errors.ts'
 import { settle, type Entry } from './in-flight.ts'
+import { joinCounts, no_masks } from './masking/mask-counts.ts'
+import type { MaskSession } from './masking/mask-session.ts'
+import { openMaskedRows } from './masking/masked-rows.ts'
+import type { RowMask } from './masking/row-mask.ts'
+import { readRowShape, withFormats } from './masking/row-shape.ts'
+import { openRelayOutput } from './relay-output.ts'
 import { maskText, openSecretMask } from './secret-bytes.ts'
 import { encodingIsSafe } from './startup-parameters.ts'
 import type { SessionState } from './state.ts'
@@ -11,7 +17,7 @@ import { backend, header_bytes } from './wire.ts'
 
 /**
  * From the target to the client. Bytes go on as they came, but for the error in the place of a refused command, which becomes the
- * refusal. What a command answered is recorded from the same buffers: one record per chunk and command.
+ * refusal, and for what is masked (masking/). What a command answered is recorded from the same buffers: one record per chunk and command.
  */
 
 /** What one chunk of the target became. */
@@ -33,6 +39,8 @@ export type RelayOptions = {
   readonly now_ms: () => number
   /** Bound of one response.chunk record, bytes. */
   readonly chunk_bytes_max: number
+  /** Null: nothing is masked. */
+  readonly masks: MaskSession | null
 }
 
 export interface Relay {
@@ -52,36 +60,22 @@ export const replaced_statement =
 /** Severities after which the server closes the connection. */
 const fatal = new Set(['FATAL', 'PANIC'])
 
-const no_masks: readonly never[] = []
-
 /** Opens the target's half of a session. */
 export const openRelay = (options: RelayOptions): Relay => {
-  const { state, recorder, now_ms } = options
+  const { state, recorder, now_ms, masks } = options
   const { inFlight } = state
-  const walker = openBackendWalker()
-  let pieces: Buffer[] = []
-  let bytes = 0
+  const walker = openBackendWalker(masks?.row_bytes_max)
   let batch = 0
   let ready = false
   let fault: string | null = null
-  /** Range of one buffer that goes to the client as it is. */
-  let runBuffer: Buffer | null = null
-  let runStart = 0
-  let runEnd = 0
-  /** Range of one buffer that is not recorded yet, and whose it is. */
-  let noteBuffer: Buffer | null = null
-  let noteStart = 0
-  let noteEnd = 0
-  let noteOwner: Command | null = null
-  let noteCopy = false
-  let noteSecrets = 0
   const secretMask = openSecretMask()
-  /** Commands that ended and whose last bytes may not be recorded yet. */
-  let over: Command[] = []
-  /** Bytes outside any command, so far. */
-  let asynchronous_bytes = 0
   /** Whose the message in hand is, for its later pieces. */
   let owner: Command | null = null
+  /** The message in hand answers what the client did not ask. */
+  let hidden = false
+  /** The masking of the rows that come next, and whose they are. */
+  let rowMask: RowMask | null = null
+  let rowEntry: Entry | null = null
   /** What the gateway itself has to say. */
   let sayings: { readonly command: Command; readonly message: Buffer }[] = []
 
@@ -90,83 +84,14 @@ export const openRelay = (options: RelayOptions): Relay => {
     command.completed = true
     recorder.append('command.completed', completion(command))
   }
-
-  const flushRange = (): void => {
-    const buffer = noteBuffer
-    if (buffer === null) return
-    noteBuffer = null
-    const command = noteOwner
-    for (let at = noteStart; at < noteEnd; at += options.chunk_bytes_max) {
-      const end = Math.min(noteEnd, at + options.chunk_bytes_max)
-      recorder.append('response.chunk', {
-        command: command?.id ?? -1,
-        stream: command === null ? 'asynchronous' : noteCopy ? 'copy' : 'rows',
-        format: 'pg3',
-        offset: command?.response_bytes ?? asynchronous_bytes,
-        bytes: at === 0 && end === buffer.length ? buffer : buffer.subarray(at, end),
-        masked: noteSecrets === 0 ? no_masks : [{ rule: 'secret', count: noteSecrets }],
-      })
-      if (command === null) asynchronous_bytes += end - at
-      else command.response_bytes += end - at
-    }
-  }
-
-  /** Records the end of what is over, but for a command that has more bytes coming in this chunk. */
-  const flushOver = (but: Command | null): void => {
-    if (over.length === 0) return
-    const ended = over
-    over = []
-    for (const command of ended) {
-      if (command === but) over.push(command)
-      else complete(command)
-    }
-  }
-
-  const flushNote = (): void => {
-    flushRange()
-    flushOver(null)
-  }
-
-  const note = (buffer: Buffer, start: number, end: number, command: Command | null): void => {
-    const copy = command?.copying === true
-    if (noteBuffer === buffer && noteEnd === start && noteOwner === command && noteCopy === copy) {
-      noteEnd = end
-      return
-    }
-    flushRange()
-    // What ended keeps its place before the next command's bytes.
-    flushOver(command)
-    noteBuffer = buffer
-    noteStart = start
-    noteEnd = end
-    noteOwner = command
-    noteCopy = copy
-    noteSecrets = 0
-  }
-
-  const flushRun = (): void => {
-    if (runBuffer === null) return
-    const whole = runStart === 0 && runEnd === runBuffer.length
-    pieces.push(whole ? runBuffer : runBuffer.subarray(runStart, runEnd))
-    bytes += runEnd - runStart
-    runBuffer = null
-  }
-
-  const pass = (piece: BackendPiece): void => {
-    if (runBuffer === piece.buffer && runEnd === piece.start) runEnd = piece.end
-    else {
-      flushRun()
-      runBuffer = piece.buffer
-      runStart = piece.start
-      runEnd = piece.end
-    }
-  }
+  const output = openRelayOutput({ recorder, chunk_bytes_max: options.chunk_bytes_max, complete })
+  const maskedRows = masks === null ? null : openMaskedRows(output, masks.counts, secretMask)
 
   const end = (command: Command, status: Command['status'] | null): void => {
     if (command.completed || command.ended_ms > 0) return
     if (status !== null && command.status === 'ok') command.status = status
     command.ended_ms = Math.max(now_ms(), Number.MIN_VALUE)
-    over.push(command)
+    output.over(command)
   }
 
   /** An answer is complete: the entry leaves the queue. */
@@ -340,7 +265,10 @@ export const openRelay = (options: RelayOptions): Relay => {
         return settleIf(head, 'close')
       case backend.row_description:
       case backend.no_data:
-        if (head?.kind === 'describe') answered(head)
+        if (head?.kind === 'describe') {
+          hidden = head.hidden
+          answered(head)
+        }
         return null
       case backend.parameter_description:
         onDescription(piece, head)
@@ -380,29 +308,107 @@ export const openRelay = (options: RelayOptions): Relay => {
     return null
   }
 
-  const take = (piece: BackendPiece): void => {
-    const replacement = piece.first ? meet(piece) : null
-    if (fault !== null) return
-    if (replacement === null) {
-      const secrets = owner?.secrets ?? null
-      const masked = secrets === null ? null : secretMask.mask(secrets, piece)
-      if (masked === null) note(piece.buffer, piece.start, piece.end, owner)
-      else {
-        note(masked.bytes, 0, masked.bytes.length, owner)
-        noteSecrets = masked.count
+  /** Sends a piece on and records it, secrets of its command masked in the record. */
+  const forward = (piece: BackendPiece): void => {
+    const { buffer, start, end } = piece
+    const secrets = owner?.secrets ?? null
+    const masked = secrets === null ? null : secretMask.mask(secrets, piece)
+    const counts = masks === null ? no_masks : masks.counts.take()
+    if (masked === null) output.note(buffer, start, end, owner, counts)
+    else
+      output.note(
+        masked.bytes,
+        0,
+        masked.bytes.length,
+        owner,
+        joinCounts(counts, [{ rule: 'secret', count: masked.count }]),
+      )
+    output.pass(buffer, start, end)
+  }
+
+  /** The masking of an Execute's rows: described before, in the formats that Bind asked for. */
+  const masksOf = (head: Entry | null): RowMask | null => {
+    if (masks === null || head === null) return null
+    if (rowEntry === head) return rowMask
+    const { portal } = head
+    const shape = portal?.prepared.shape ?? null
+    const formatted = shape === null ? null : withFormats(shape, portal?.formats ?? [])
+    rowEntry = head
+    rowMask = formatted === null ? null : masks.rows(formatted)
+    return rowMask
+  }
+
+  /** RowDescription: kept for the rows that follow it, now or at an Execute. */
+  const keepShape = (piece: BackendPiece, head: Entry | null): void => {
+    if (masks === null || head === null) return
+    const shape =
+      piece.type === backend.no_data ? [] : readRowShape(piece.buffer, piece.start, piece.end)
+    if (shape === null) {
+      fault = 'the target sent a row description that is none'
+      return
+    }
+    if (head.kind === 'query') {
+      rowEntry = head
+      rowMask = masks.rows(shape)
+    } else if (head.asked !== null) head.asked.shape = shape
+  }
+
+  /** A message of a masked session: whole, since they are collected. */
+  const takeMasked = (session: MaskSession, piece: BackendPiece): void => {
+    const rows = maskedRows!
+    const head = inFlight.head()
+    const { type, buffer, start, end } = piece
+    switch (type) {
+      case backend.data_row: {
+        owner = head?.command ?? null
+        if (head !== null && head.batch > batch) batch = head.batch
+        const mask = masksOf(head)
+        if (mask === null || owner === null) fault = 'the target sent rows that nothing describes'
+        else if (!rows.row(mask, buffer, start, end, owner))
+          fault = 'the target sent a row that does not fit its description'
+        return
       }
-      pass(piece)
-    } else {
-      flushRun()
-      note(replacement, 0, replacement.length, owner)
-      pieces.push(replacement)
-      bytes += replacement.length
+      case backend.error:
+      case backend.notice:
+      case backend.notification: {
+        const masked = session.message(buffer, start, end)
+        rows.settle()
+        takeWhole(
+          masked === null ? piece : { ...piece, buffer: masked, start: 0, end: masked.length },
+        )
+        return
+      }
+      case backend.row_description:
+      case backend.no_data:
+        keepShape(piece, head)
+        rows.settle()
+        takeWhole(piece)
+        return
+      default:
+        rows.settle()
+        takeWhole(piece)
     }
   }
 
+  const takeWhole = (piece: BackendPiece): void => {
+    hidden = false
+    const replacement = piece.first ? meet(piece) : null
+    if (fault !== null || hidden) return
+    if (replacement === null) forward(piece)
+    else {
+      output.note(replacement, 0, replacement.length, owner)
+      output.pass(replacement, 0, replacement.length)
+    }
+  }
+
+  const take = (piece: BackendPiece): void => {
+    if (masks === null) takeWhole(piece)
+    else takeMasked(masks, piece)
+  }
+
   const begin = (): void => {
-    pieces = []
-    bytes = 0
+    output.begin()
+    maskedRows?.begin()
     ready = false
   }
 
@@ -411,11 +417,16 @@ export const openRelay = (options: RelayOptions): Relay => {
     const said = sayings
     sayings = []
     for (const { command, message } of said) {
-      flushRun()
-      note(message, 0, message.length, command)
-      pieces.push(message)
-      bytes += message.length
+      maskedRows?.settle()
+      output.note(message, 0, message.length, command)
+      output.pass(message, 0, message.length)
     }
+  }
+
+  const relayed = (): Relayed => {
+    maskedRows?.settle()
+    output.flushNotes()
+    return { ...output.finish(), batch, fault, ready }
   }
 
   return {
@@ -423,8 +434,7 @@ export const openRelay = (options: RelayOptions): Relay => {
       begin()
       sayings.push({ command, message })
       if (!walker.within) speak()
-      flushNote()
-      return { pieces, bytes, batch, fault, ready }
+      return relayed()
     },
     relay: (chunk) => {
       begin()
@@ -432,17 +442,18 @@ export const openRelay = (options: RelayOptions): Relay => {
       for (;;) {
         const piece = walker.next()
         if (piece === null || fault !== null) break
-        if (piece === 'invalid') fault = 'the target sent bytes that are no message'
+        if (piece === 'invalid')
+          fault = walker.oversized
+            ? 'a row is larger than masking.row_bytes_max'
+            : 'the target sent bytes that are no message'
         else take(piece)
         if (sayings.length > 0 && !walker.within) speak()
       }
-      flushNote()
-      flushRun()
-      return { pieces, bytes, batch, fault, ready }
+      return relayed()
     },
     finish: (command, status) => {
       end(command, status)
-      flushNote()
+      output.flushNotes()
     },
     abort: () => {
       for (;;) {
@@ -451,7 +462,7 @@ export const openRelay = (options: RelayOptions): Relay => {
         // What was forwarded may have run, or be running still.
         drop(entry, (entry.command?.started_ms ?? 0) > 0 ? 'unknown' : 'aborted')
       }
-      flushNote()
+      output.flushNotes()
     },
   }
 }

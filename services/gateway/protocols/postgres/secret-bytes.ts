@@ -95,8 +95,33 @@ export type SecretMask = {
 /** Opens the masking of one target's stream: it remembers the end of a message that comes in several pieces. */
 export const openSecretMask = (): SecretMask => {
   let tail: Buffer = Buffer.alloc(0)
+  /** The latest search, and where each secret stands next in its buffer: rows of one buffer are not searched to its end each. */
+  let searched: SecretBytes | null = null
+  let searchedBuffer: Buffer | null = null
+  let searchedFrom = 0
+  let nexts: number[] = []
+
+  const stands = (secrets: SecretBytes, buffer: Buffer, start: number, end: number): boolean => {
+    if (searched !== secrets || searchedBuffer !== buffer || start < searchedFrom)
+      nexts = secrets.needles.map(() => -1)
+    searched = secrets
+    searchedBuffer = buffer
+    searchedFrom = start
+    return secrets.needles.some((needle, index) => {
+      if (nexts[index]! < start) {
+        const next = buffer.indexOf(needle, start)
+        nexts[index] = next === -1 ? Number.POSITIVE_INFINITY : next
+      }
+      return nexts[index]! < end
+    })
+  }
+
   return {
     mask: (secrets, { type, buffer, start, end, first, last }) => {
+      if (first && last && !stands(secrets, buffer, start, end)) {
+        tail = Buffer.alloc(0)
+        return null
+      }
       const before = first ? Buffer.alloc(0) : tail
       const source = Buffer.concat([before, buffer.subarray(start, end)])
       const body = first ? Math.min(header_bytes, source.length) : 0

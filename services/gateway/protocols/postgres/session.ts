@@ -8,6 +8,7 @@ import { flushMessage, syncMessage, terminateMessage } from './frontend-writes.t
 import type { Batch } from './batch.ts'
 import { openIntake } from './intake.ts'
 import * as limits from './limits.ts'
+import type { MaskSession } from './masking/mask-session.ts'
 import { openReceiver, type DecideCommand } from './receive.ts'
 import { openSessionHold, type SessionApprovals } from './session-hold.ts'
 import { openRelay, replaced_statement, type Relayed } from './relay.ts'
@@ -29,6 +30,8 @@ export type SessionOptions = {
   readonly approvals: SessionApprovals
   readonly statements: StatementReader
   readonly reads: 'wait' | 'overlap'
+  /** What is masked in it; null: nothing. */
+  readonly masks: MaskSession | null
   readonly message_bytes_max: number
   readonly text_bytes_max: number
   /** Ends a session without traffic; 0 never. */
@@ -145,6 +148,7 @@ export const runSession = (options: SessionOptions): Session => {
     recorder: session,
     now_ms,
     chunk_bytes_max: limits.chunk_bytes_max,
+    masks: options.masks,
   })
   const intake = openIntake({
     state,
@@ -160,6 +164,7 @@ export const runSession = (options: SessionOptions): Session => {
     portals_max: limits.portals_max,
     parameters_bytes_max: options.text_bytes_max,
     chunk_bytes_max: limits.chunk_bytes_max,
+    masks: options.masks,
   })
 
   const hold = openSessionHold({

@@ -79,6 +79,7 @@ const changesOf = (state: SessionState, action: NameAction | null): readonly Pen
           name: action.name,
           statement: action.statement,
           oids: [],
+          shape: null,
           age: state.disturbances,
         }),
       ]

@@ -12,6 +12,8 @@ import { movesOf, type NameMoves } from '#core/sql/name-moves.ts'
 import { unknown_naming, type Naming } from '#core/sql/naming.ts'
 import type { Redacted } from '#core/sql/redaction.ts'
 import { name_bytes_max } from './frontend-messages.ts'
+import { no_masks, type MaskedCounts } from './masking/mask-counts.ts'
+import type { MaskSession } from './masking/mask-session.ts'
 
 /** SQL's own PREPARE, EXECUTE and DEALLOCATE share their names with the protocol's prepared statements. */
 export type NameActions = {
@@ -36,6 +38,8 @@ export type StatementText = {
   readonly fingerprint: string
   readonly statements: CommandReceived['statements']
   readonly parse_error: string
+  /** What was masked in the text. */
+  readonly masked: MaskedCounts
   /** What was replaced in the text, for the command's answers: never recorded. */
   readonly secrets: readonly string[]
   /** The values bound to its parameters are secrets. */
@@ -92,6 +96,7 @@ export const unknownStatement = (why: string): StatementText => ({
   fingerprint: '',
   statements: [],
   parse_error: why,
+  masked: no_masks,
   secrets: [],
   secret_parameters: false,
   pure_read: false,
@@ -103,9 +108,21 @@ export const unknownStatement = (why: string): StatementText => ({
   delicate: false,
 })
 
+/** What a session hides in a text that is recorded. */
+type Masks = Pick<MaskSession, 'hide'>
+
 export type StatementReader = {
-  /** Describes a text. `bytes` are the text's bytes as received, `trusted` false when settings make its meaning uncertain. */
-  readonly read: (text: string, bytes: Buffer, trusted: boolean, naming: Naming) => StatementText
+  /**
+   * Describes a text. `bytes` are the text's bytes as received, `trusted` false when settings make its meaning uncertain, `masks` what a session
+   * hides in what is recorded.
+   */
+  readonly read: (
+    text: string,
+    bytes: Buffer,
+    trusted: boolean,
+    naming: Naming,
+    masks: Masks | null,
+  ) => StatementText
 }
 
 export type StatementReaderOptions = {
@@ -206,43 +223,58 @@ const sha256 = (bytes: Buffer): Buffer => hash('sha256', bytes, 'buffer')
 export const openStatementReader = (options: StatementReaderOptions): StatementReader => {
   const { analyze, redact, text_bytes_max } = options
 
-  /** What is recorded of a text: passwords replaced, cut at the limit. */
-  const recorded = (redacted: Redacted, bytes: Buffer) => ({
-    text: cutText(redacted.text, text_bytes_max).toWellFormed(),
-    text_bytes: bytes.length,
-    secrets: redacted.secrets,
-    secret_parameters: redacted.secret_parameters,
-    // The hash of a text with a password in it would let the password be guessed: then it is the redacted text's.
-    text_sha256: sha256(redacted.count === 0 ? bytes : Buffer.from(redacted.text, 'utf8')),
-  })
-
-  const prepared = (inner: PreparedText, naming: Naming): StatementText => {
-    const bytes = Buffer.from(inner.text, 'utf8')
-    return {
-      ...recorded(redact(inner.text, analyze(inner.text)), bytes),
-      verb: inner.verb,
-      fingerprint: '',
-      statements: [{ verb: inner.verb, offset: 0, length: bytes.length, effects: inner.effects }],
-      parse_error: '',
-      pure_read: inner.pureRead,
-      analysis: no_analysis,
-      naming,
-      moves: movesOf(inner.effects, []),
-      names: null,
-      unsettling: !inner.pureRead,
-      delicate: false,
+  /** What is recorded of a text: values and passwords replaced, cut at the limit. */
+  const record = (
+    text: string,
+    bytes: Buffer,
+    analysis: SqlAnalysis,
+    naming: Naming,
+    masks: Masks | null,
+  ) => {
+    const hidden = masks?.hide(text, analysis, naming) ?? null
+    const redacted = redact(hidden?.text ?? text, hidden?.analysis ?? analysis)
+    const same = redacted.count === 0 && hidden === null
+    const recorded = {
+      text: cutText(redacted.text, text_bytes_max).toWellFormed(),
+      text_bytes: bytes.length,
+      masked: hidden?.masked ?? no_masks,
+      secrets: hidden === null ? redacted.secrets : [...hidden.secrets, ...redacted.secrets],
+      secret_parameters: redacted.secret_parameters,
+      // The hash of a text with a password in it would let the password be guessed: then it is the redacted text's.
+      text_sha256: sha256(same ? bytes : Buffer.from(redacted.text, 'utf8')),
     }
+    return { redacted, recorded }
   }
 
+  const preparedWith =
+    (naming: Naming, masks: Masks | null) =>
+    (inner: PreparedText): StatementText => {
+      const bytes = Buffer.from(inner.text, 'utf8')
+      return {
+        ...record(inner.text, bytes, analyze(inner.text), naming, masks).recorded,
+        verb: inner.verb,
+        fingerprint: '',
+        statements: [{ verb: inner.verb, offset: 0, length: bytes.length, effects: inner.effects }],
+        parse_error: '',
+        pure_read: inner.pureRead,
+        analysis: no_analysis,
+        naming,
+        moves: movesOf(inner.effects, []),
+        names: null,
+        unsettling: !inner.pureRead,
+        delicate: false,
+      }
+    }
+
   return {
-    read: (text, bytes, trusted, naming) => {
+    read: (text, bytes, trusted, naming, masks) => {
       const analysis = analyze(text)
-      const redacted = redact(text, analysis)
+      const { redacted, recorded } = record(text, bytes, analysis, naming, masks)
       const delicate = !isAscii(bytes) || text.includes('\\')
       const certain = trusted || !delicate
       if (!analysis.ok || !certain)
         return {
-          ...recorded(redacted, bytes),
+          ...recorded,
           ...unreadable,
           analysis: analysis.ok ? analysis : { ...analysis, error: redacted.error },
           naming,
@@ -250,7 +282,7 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
           parse_error: analysis.ok ? backslashes_in_doubt : redacted.error.toWellFormed(),
         }
       return {
-        ...recorded(redacted, bytes),
+        ...recorded,
         verb: firstVerb(analysis),
         fingerprint: analysis.fingerprint,
         statements: redacted.statements,
@@ -262,7 +294,7 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
           analysis.statements.flatMap(({ effects }) => effects),
           analysis.sets,
         ),
-        names: nameActions(analysis, (inner) => prepared(inner, naming)),
+        names: nameActions(analysis, preparedWith(naming, masks)),
         unsettling: isUnsettling(analysis),
         delicate,
       }

@@ -4,7 +4,9 @@ import { readParameters } from './bound-parameters.ts'
 import { sqlstate } from './errors.ts'
 import type { Frame } from './frontend-frames.ts'
 import { readBind, readExecute, readNamed, readParse } from './frontend-messages.ts'
+import { describePortalMessage } from './frontend-writes.ts'
 import type { PendingChange } from './in-flight.ts'
+import { no_masks } from './masking/mask-counts.ts'
 import { nativeNames, provenOnly, recordBind, recordPrepare } from './loose.ts'
 import { isCertain, type Portal, type Prepared } from './prepared.ts'
 import type { Refusal } from './receive.ts'
@@ -54,7 +56,7 @@ export const takeParse = (run: Run, frame: Frame): Taken => {
   const { name, oids } = message
   const ownType = oids.some((oid) => oid >>> 0 >= first_own_oid)
   const statement = ownType ? { ...text.statement, pure_read: false } : text.statement
-  const prepared: Prepared = { name, statement, oids, age: state.disturbances }
+  const prepared: Prepared = { name, statement, oids, shape: null, age: state.disturbances }
   const table = state.statements
   const full = name !== '' && table.size >= options.statements_max
   const refused =
@@ -80,21 +82,25 @@ export const takeBind = (run: Run, frame: Frame): Taken => {
         name: message.statement,
         statement: unknownStatement('prepared statement does not exist'),
         oids: [],
+        shape: null,
         age: state.disturbances,
       }
-  const { parameters, secrets } = readParameters(
+  const { parameters, secrets, masked } = readParameters(
     frame.buffer,
     message.parameters,
     prepared.oids,
     state.encoding.read,
     options.parameters_bytes_max,
     prepared.statement.secret_parameters,
+    options.masks?.hideValue ?? null,
   )
   const name = message.portal
   const portal: Portal = {
     name,
     prepared,
     parameters,
+    masked,
+    formats: message.formats,
     secrets,
     proven: isCertain(state, state.statements, prepared),
     age: state.disturbances,
@@ -125,6 +131,27 @@ const takeMembers = (run: Run, portal: Portal): Item[] => {
   return members
 }
 
+/**
+ * What is masked in rows depends on their description. Where the client has not asked for one, and does not do so on the way, the gateway asks
+ * before the Execute.
+ */
+const describeFirst = (
+  run: Run,
+  frame: Frame,
+  portal: Portal | null,
+  members: readonly Item[],
+): Item | null => {
+  const { state, options } = run
+  if (options.masks === null || portal === null) return null
+  const { prepared } = portal
+  const certain = isCertain(state, state.statements, prepared)
+  const asks = members.some(({ type }) => type === frontend.describe)
+  if (asks || (prepared.shape !== null && certain)) return null
+  const buffer = describePortalMessage(Buffer.from(portal.name, 'latin1'))
+  const own = { ...frame, type: frontend.describe, buffer, start: 0, end: buffer.length }
+  return addItem(run, own, { prepared, portal, name: portal.name, hidden: true })
+}
+
 export const takeExecute = (run: Run, frame: Frame): Taken => {
   const { state } = run
   const message = readExecute(frame)
@@ -141,8 +168,9 @@ export const takeExecute = (run: Run, frame: Frame): Taken => {
         )
   const resolved = nameChanges(state, statement)
   if (resolved === 'doubt') return 'wait'
-  const item = addItem(run, frame, { statements: resolved.changes, name: message.portal })
   const members = portal === null ? [] : takeMembers(run, portal)
+  const hidden = describeFirst(run, frame, portal, members)
+  const item = addItem(run, frame, { statements: resolved.changes, portal, name: message.portal })
   members.push(item)
   state.unsynced = true
   state.inputOwner = recordCommand(
@@ -152,13 +180,14 @@ export const takeExecute = (run: Run, frame: Frame): Taken => {
       statement: resolved.statement,
       parameters: portal?.parameters ?? no_parameters,
       secrets: portal?.secrets ?? no_parameters,
+      masked: portal?.masked ?? no_masks,
       native: nativeNames(members),
       statement_name: resolved.name === '' ? (portal?.prepared.name ?? '') : resolved.name,
       portal_name: message.portal,
       row_limit: Math.max(0, message.row_limit),
       refusal: portal === null ? unknownPortal(message.portal) : null,
     },
-    members,
+    hidden === null ? members : [hidden, ...members],
   )
   return 'taken'
 }

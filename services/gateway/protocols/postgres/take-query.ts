@@ -70,6 +70,7 @@ export const readText = (run: Run, frame: Frame, span: Span): Text | 'wait' => {
     bytes,
     state.plainBackslashes,
     state.naming.current(),
+    options.masks,
   )
   if (!statement.delicate) return { statement, refusal: null }
   if (settingsInDoubt(run)) return 'wait'
@@ -156,6 +157,7 @@ export const takeFunctionCall = (run: Run, frame: Frame): Taken => {
         state.encoding.read,
         options.parameters_bytes_max,
         false,
+        options.masks?.hideValue ?? null,
       ).parameters,
       native: function_native,
       statement_name: '',
