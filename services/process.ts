@@ -65,6 +65,7 @@ const main = async (): Promise<void> => {
     signal: stop.signal,
     index: Number(index),
     machineMetrics,
+    config_file,
   })
 
   await new Promise<void>((resolve) => {

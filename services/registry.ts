@@ -10,6 +10,8 @@ export type ServiceDeps = {
   readonly index: number
   /** Metrics of every process that this one's supervisor runs, as Prometheus text. */
   readonly machineMetrics: () => Promise<string>
+  /** The file that the configuration came from; undefined: none. */
+  readonly config_file: string | undefined
 }
 
 /** A service that runs. Disposing it drains and releases everything it holds. */

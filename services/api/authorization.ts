@@ -1,22 +1,18 @@
 import type { Identity, TokenBinding } from '#core/identity/identity.ts'
 import { evaluateSession } from '#core/policy/evaluate.ts'
-import type { PolicySet } from '#core/policy/policy-set.ts'
 import type { Config } from '#lib/config/schema.ts'
+import type { PolicyHolder } from '#lib/policy/policy.ts'
 
 /**
  * The policy at the token exchange: may this identity reach this target in this role, in some database? Which database is asked when a
  * session opens, where the gateway decides again; so a policy for other databases than the default one still gives a token.
  */
 export const openAuthorization = (
-  config: Pick<Config, 'targets' | 'policies'>,
-  policy: PolicySet,
+  config: Pick<Config, 'targets'>,
+  policy: PolicyHolder,
   /** Milliseconds since 1970. */
   clock: () => number,
 ) => {
-  // A concrete name for every pattern that a policy has: if any database is allowed, one of these is.
-  const named = config.policies.flatMap(({ databases }) =>
-    databases.map((pattern) => pattern.replaceAll('*', '')),
-  )
   return async (
     identity: Identity,
     { target, role }: TokenBinding,
@@ -24,9 +20,14 @@ export const openAuthorization = (
     const found = config.targets.find(({ name }) => name === target)
     if (found === undefined || !found.roles.some(({ name }) => name === role))
       return { allow: false, reason: 'there is no such target or role' }
+    const { set } = policy.current()
+    // A concrete name for every pattern that a policy has: if any database is allowed, one of these is.
+    const named = set.rules.flatMap(({ rule }) =>
+      rule.databases.map((pattern) => pattern.replaceAll('*', '')),
+    )
     const decisions = [...new Set([found.default_database, ...named])].map((database) =>
       evaluateSession(
-        policy,
+        set,
         {
           issuer: identity.issuer,
           claims: identity.claims,

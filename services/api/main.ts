@@ -1,8 +1,6 @@
-import { createPublicKey, hash, randomBytes, randomUUID } from 'node:crypto'
+import { createPublicKey, randomBytes, randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
-import { policyText } from '#core/policy/canonical.ts'
-import { compilePolicies } from '#core/policy/policy-set.ts'
 import { openClickHouseReader } from '#lib/clickhouse/open.ts'
 import type { Config } from '#lib/config/schema.ts'
 import { openAuthenticator } from '#lib/identity/authenticator.ts'
@@ -10,6 +8,8 @@ import { openTokenSigner } from '#lib/identity/cairn-token.ts'
 import type { Logger } from '#lib/logger.ts'
 import { openLog } from '#lib/log/open.ts'
 import { metricsText, openProcessMetrics } from '#lib/metrics.ts'
+import { holdPolicy, loadPolicy } from '#lib/policy/policy.ts'
+import { openPolicyReload, policySource } from '#lib/policy/reload.ts'
 import { approval_key, openSigningKey } from '#lib/signing-key.ts'
 import { openAdminToken } from './admin-token.ts'
 import { openApp } from './app.ts'
@@ -30,6 +30,8 @@ export type ApiServiceDeps = {
   readonly signal: AbortSignal
   /** Metrics of every process of this machine; absent: of this one. */
   readonly machineMetrics?: () => Promise<string>
+  /** The file that the configuration came from: its policies are read anew when it changes. */
+  readonly config_file?: string | undefined
 }
 
 export interface RunningApi extends AsyncDisposable {
@@ -97,11 +99,22 @@ export const startApi = async (config: Config, deps: ApiServiceDeps): Promise<Ru
     }),
   )
   const version = await packageVersion()
-  const policy_text = policyText(config.policies, config.policy_mode)
-  const policy = compilePolicies(config.policies, hash('sha256', policy_text), {
-    dry_run: config.policy_mode === 'dry_run',
-  })
-  opening.use(await openEpoch(audit, { version, policy_digest: policy.digest }, logger))
+  const policy = holdPolicy(loadPolicy(config, policySource(config, deps.config_file)))
+  opening.use(
+    await openEpoch(audit, { version, policy_digest: policy.current().set.digest }, logger),
+  )
+  opening.use(
+    openPolicyReload({
+      config,
+      config_file: deps.config_file,
+      env: process.env,
+      cwd: process.cwd(),
+      policy,
+      // The gateways record what is in force, and decide; here it is only asked whether a token is worth giving.
+      changes: { loaded: () => undefined, broken: () => undefined, mended: () => undefined },
+      logger,
+    }),
+  )
 
   const authenticator = await openAuthenticator(config, { logger })
   const pipeline = openPipeline({

@@ -6,13 +6,15 @@ import type { Config } from '#lib/config/schema.ts'
 import { openAuthenticator } from '#lib/identity/authenticator.ts'
 import type { Logger } from '#lib/logger.ts'
 import { openProcessMetrics } from '#lib/metrics.ts'
+import { holdPolicy, loadPolicy } from '#lib/policy/policy.ts'
+import { openPolicyReload, policySource } from '#lib/policy/reload.ts'
 import { serverTls } from '#lib/tls.ts'
 import { openCancelRelay, type CancelMessage } from './cancel-relay.ts'
 import { openApprovals } from './approvals/approvals.ts'
 import { openDecider } from './policy/decider.ts'
+import { recordedChanges, recordPolicy } from './policy/policy-record.ts'
 import { openCredentialBroker } from './credentials/broker.ts'
 import { recordSwept } from './credentials/swept.ts'
-import { holdPolicy, loadPolicy } from './policy/policy.ts'
 import { openCancelKeys } from './protocols/postgres/cancel.ts'
 import { openCatalogs } from './protocols/postgres/catalog/catalogs.ts'
 import { openPostgresListener } from './protocols/postgres/listener.ts'
@@ -20,7 +22,7 @@ import { openMasking } from './protocols/postgres/masking/masking.ts'
 import { openStatementReader } from './protocols/postgres/statement.ts'
 import { openTargets } from './protocols/postgres/target.ts'
 import { openRecorder } from './recorder/recorder.ts'
-import { sessionContext } from './session-context.ts'
+import { gatewayContext } from './session-context.ts'
 import { openGatewayLedger } from './tokens/ledger.ts'
 
 export type GatewayDeps = {
@@ -29,6 +31,8 @@ export type GatewayDeps = {
   readonly signal: AbortSignal
   /** Which of several gateway processes, from 0. */
   readonly index?: number
+  /** The file that the configuration came from: its policies are read anew when it changes. */
+  readonly config_file?: string | undefined
 }
 
 export interface RunningGateway extends AsyncDisposable {
@@ -47,11 +51,10 @@ const packageVersion = async (): Promise<string> => {
  * @throws CairnError('config_invalid' | 'audit_unavailable') and the listen errors of node:net
  */
 export const startGateway = async (config: Config, deps: GatewayDeps): Promise<RunningGateway> => {
-  const { logger, signal, index = 0 } = deps
+  const { logger, signal, index = 0, config_file } = deps
   openProcessMetrics()
   const gateway_name = `${config.gateway.id}/${index}`
-  const policy = holdPolicy(loadPolicy(config, 'configuration'))
-  const { set, text, source } = policy.current()
+  const policy = holdPolicy(loadPolicy(config, policySource(config, config_file)))
   await using opening = new AsyncDisposableStack()
   const version = await packageVersion()
   const recorder = opening.use(
@@ -61,25 +64,24 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
       started: {
         version,
         runtime: `node ${process.version}`,
-        policy_digest: set.digest,
+        policy_digest: policy.current().set.digest,
         epoch_key: null,
       },
       logger,
     }),
   )
-  recorder.append(
-    'policy.loaded',
-    {
-      ...sessionContext({
-        deployment: config.deployment,
-        gateway: gateway_name,
-        identity: null,
-        peer: { address: '', port: 0, client_software: '', tls: '', fingerprint: '' },
-        target: null,
-      }),
-      peer: null,
-    },
-    { digest: set.digest, source, loaded_by: 'start', text },
+  const context = gatewayContext(config.deployment, gateway_name)
+  recordPolicy(recorder, context, policy.current(), 'start')
+  opening.use(
+    openPolicyReload({
+      config,
+      config_file,
+      env: process.env,
+      cwd: process.cwd(),
+      policy,
+      changes: recordedChanges(recorder, context),
+      logger,
+    }),
   )
   const analyzer = createSqlAnalyzer(await loadSqlParser())
   const tls = await serverTls({
@@ -116,7 +118,7 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
       config,
       gateway_name,
       version,
-      policy_digest: set.digest,
+      policy_digest: policy.current().set.digest,
       logger,
       now_ms: () => performance.now(),
     }),

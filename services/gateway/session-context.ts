@@ -21,6 +21,17 @@ export const sessionContext = (options: {
   target: options.target,
 })
 
+/** The context of events that belong to the gateway process itself. */
+export const gatewayContext = (deployment: string, gateway: string): Context => ({
+  deployment,
+  gateway,
+  session: zero_hash,
+  actor: null,
+  pipeline: null,
+  peer: null,
+  target: null,
+})
+
 /** The address of a connection, for the record: IPv4 in IPv6 is shown as IPv4. */
 export const peerAddress = (remote: string | undefined): string =>
   (remote ?? '').replace(/^::ffff:(?=\d+\.)/, '')

@@ -1,7 +1,7 @@
 import { openPolicySession, type PolicySession } from '#core/policy/policy-session.ts'
 import type { SessionRequest } from '#core/policy/policy-rule.ts'
 import type { Decider, SessionFacts } from '../protocols/postgres/admission.ts'
-import type { PolicyHolder } from './policy.ts'
+import type { PolicyHolder } from '#lib/policy/policy.ts'
 
 const requestOf = (facts: SessionFacts): SessionRequest => ({
   issuer: facts.identity.issuer,

@@ -47,14 +47,14 @@ const duplicates = (list: readonly Tree[], at: Path, what: string): Finding[] =>
   })
 }
 
-const policyReferences = (root: Tree): Finding[] => {
+const policyReferences = (root: Tree, policies: readonly Tree[]): Finding[] => {
   const targets = listAt(root, 'targets')
   const sets = {
     issuers: namesOf(listAt(root, 'issuers')),
     targets: namesOf(targets),
     roles: namesOf(targets.flatMap((target) => listAt(target, 'roles'))),
   }
-  return listAt(root, 'policies').flatMap((policy, index) =>
+  return policies.flatMap((policy, index) =>
     (['issuers', 'targets', 'roles'] as const).flatMap((key) =>
       textsAt(policy, key).flatMap((pattern, position) =>
         pattern === '' || pattern === '*' || globMatches(pattern, sets[key])
@@ -296,9 +296,30 @@ export const crossReferenceErrors = (root: unknown): readonly Finding[] => {
     ...maskingChecks(root),
     ...credentialReferences(root),
     ...credentialChecks(root),
-    ...policyReferences(root),
+    ...policyReferences(root, listAt(root, 'policies')),
     ...apiReferences(root),
     ...adapterChecks(root),
+  ]
+}
+
+/** What must hold between the configuration and a file of policies; paths are those of that file. */
+export const policyFileReferenceErrors = (root: unknown, file: unknown): readonly Finding[] => {
+  if (!isTree(root) || !isTree(file)) return []
+  const own = listAt(file, 'policies')
+  const taken = namesOf(listAt(root, 'policies'))
+  return [
+    ...policyReferences(root, own),
+    ...duplicates(own, ['policies'], 'policy'),
+    ...own.flatMap(({ name }, index) =>
+      typeof name === 'string' && taken.has(name)
+        ? [
+            {
+              path: ['policies', index, 'name'],
+              message: 'a policy of the configuration has this name already',
+            },
+          ]
+        : [],
+    ),
   ]
 }
 

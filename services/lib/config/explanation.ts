@@ -71,17 +71,19 @@ const messageOf = (issue: Issue, found: unknown, written: unknown): string => {
   }
 }
 
-/** Turns what the schema found into problems with lines; `value` is the plain value the schema looked at. Never prints a value. */
+/** Turns what the schema found into problems with lines; `value` is the plain value the schema looked at. Never prints a value.
+ * `known_keys` are those of the schema at a path. */
 export const explain = (
   issues: readonly Issue[],
   value: unknown,
   source: Source | undefined,
+  known_keys: (path: Path) => readonly string[] = knownKeys,
 ): readonly ConfigProblem[] =>
   issues.flatMap((issue): ConfigProblem[] => {
     const path = issue.path.filter((key) => typeof key !== 'symbol')
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => {
-        const known = knownKeys(path)
+        const known = known_keys(path)
         const near = nearest(key, known)
         const hint =
           near === undefined ? `; known here: ${known.join(', ')}` : `; did you mean ${near}?`

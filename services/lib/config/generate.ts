@@ -1,10 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { format, resolveConfig } from 'prettier'
 import { jsonSchema, type JsonSchema } from './json-schema.ts'
+import { policyFileJsonSchema } from './policy-file.ts'
 
-/** Writes the published JSON Schema and the table of keys in the README: `node services/lib/config/generate.ts`. */
+/** Writes the published JSON Schemas and the table of keys in the README: `node services/lib/config/generate.ts`. */
 
 const schema_file = new URL('cairn.schema.json', import.meta.url)
+const policy_schema_file = new URL('policy.schema.json', import.meta.url)
 const readme_file = new URL('README.md', import.meta.url)
 const begin = '<!-- keys: written by generate.ts -->'
 const end = '<!-- end of keys -->'
@@ -45,11 +47,16 @@ const rows = (schema: JsonSchema, path: string): readonly string[] =>
     return [row].concat(inner)
   })
 
-/** The schema file's text as it must be. */
-export const schemaText = async (): Promise<string> => {
+const formatted = async (schema: JsonSchema): Promise<string> => {
   const options = (await resolveConfig(schema_file)) ?? {}
-  return format(JSON.stringify(jsonSchema()), { ...options, parser: 'json' })
+  return format(JSON.stringify(schema), { ...options, parser: 'json' })
 }
+
+/** The schema file's text as it must be. */
+export const schemaText = (): Promise<string> => formatted(jsonSchema())
+
+/** The text of the schema of policy files as it must be. */
+export const policySchemaText = (): Promise<string> => formatted(policyFileJsonSchema())
 
 /** The README's text as it must be, from the text it has. */
 export const readmeText = async (now: string): Promise<string> => {
@@ -66,5 +73,6 @@ export const readmeText = async (now: string): Promise<string> => {
 
 if (import.meta.main) {
   await writeFile(schema_file, await schemaText())
+  await writeFile(policy_schema_file, await policySchemaText())
   await writeFile(readme_file, await readmeText(await readFile(readme_file, 'utf8')))
 }

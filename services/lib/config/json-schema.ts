@@ -26,10 +26,21 @@ export const jsonSchema = (): JsonSchema => {
 
 let cached: JsonSchema | undefined
 
-/** Keys that the schema knows in the map at a path; none where it takes any key. */
+/** Keys that a schema knows in the map at a path; none where it takes any key. */
+export const knownKeysOf = (schema: JsonSchema, path: Path): readonly string[] => {
+  let node: JsonSchema | undefined = schema
+  for (const key of path) {
+    const open: boolean | JsonSchema | undefined = node?.additionalProperties
+    node =
+      typeof key === 'number'
+        ? node?.items
+        : (node?.properties?.[key] ?? (typeof open === 'object' ? open : undefined))
+  }
+  return Object.keys(node?.properties ?? {})
+}
+
+/** Keys that the configuration knows in the map at a path. */
 export const knownKeys = (path: Path): readonly string[] => {
   cached ??= jsonSchema()
-  let node: JsonSchema | undefined = cached
-  for (const key of path) node = typeof key === 'number' ? node?.items : node?.properties?.[key]
-  return Object.keys(node?.properties ?? {})
+  return knownKeysOf(cached, path)
 }

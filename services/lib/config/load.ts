@@ -1,17 +1,19 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, resolve } from 'node:path'
-import { crossReferenceErrors, crossReferenceWarnings } from './cross-references.ts'
+import {
+  crossReferenceErrors,
+  crossReferenceWarnings,
+  policyFileReferenceErrors,
+} from './cross-references.ts'
 import { explain } from './explanation.ts'
 import { applyOverrides } from './overrides.ts'
+import { readPolicyFile, type PolicyFileResult } from './policy-file.ts'
 import type { ConfigProblem, Path } from './problem.ts'
 import { pathText } from './problem.ts'
 import { resolveReferences } from './references.ts'
 import { configSchema, type Config } from './schema.ts'
 import { parseSource, type Source } from './source.ts'
-
-/** Largest configuration file. */
-const config_bytes_max = 1024 * 1024
+import { readTextFile } from './text-file.ts'
 
 export type LoadResult =
   | {
@@ -24,14 +26,6 @@ export type LoadResult =
   | { readonly ok: false; readonly errors: readonly ConfigProblem[] }
 
 type Environment = Readonly<Record<string, string | undefined>>
-
-const failed = (
-  message: string,
-  place?: { readonly line: number; readonly column: number },
-): LoadResult => ({
-  ok: false,
-  errors: [{ ...place, path: '', message }],
-})
 
 /** Keys that hold a path: the schema's naming rule, relied on here. */
 const isPathKey = (key: string): boolean => key === 'data_dir' || key.endsWith('_file')
@@ -68,6 +62,28 @@ const literalSecrets = (source: Source, value: unknown, path: Path = []): Config
   })
 }
 
+type PolicyFileFound = Extract<PolicyFileResult, { ok: true }>
+
+/** The policy file's own errors, and what does not fit between it and the configuration. */
+const policyFileErrors = (
+  tree: Readonly<Record<string, unknown>>,
+  file: string,
+  found: PolicyFileResult,
+): readonly ConfigProblem[] =>
+  found.ok
+    ? policyFileReferenceErrors(tree, found.tree).map(({ path, message }) => ({
+        ...found.source.placeOf(path),
+        path: pathText(path),
+        message,
+        file,
+      }))
+    : found.errors
+
+const withPolicyFile = (config: Config, found: PolicyFileFound | undefined): Config =>
+  found === undefined
+    ? config
+    : { ...config, policies: [...config.policies, ...found.content.policies] }
+
 type Given = {
   readonly source: Source | undefined
   readonly folder: string
@@ -92,6 +108,11 @@ const check = (given: Given): LoadResult => {
   tree['data_dir'] ??= resolve(cwd, 'data')
 
   const parsed = configSchema.safeParse(tree)
+  const policy_file = tree['policy_file']
+  const found =
+    typeof policy_file === 'string' && policy_file !== ''
+      ? { file: policy_file, result: readPolicyFile(policy_file, env) }
+      : undefined
   // A reference that failed left an empty text behind: what the schema says of that place is an echo.
   const broken = new Set(resolved.errors.map(({ path }) => pathText(path)))
   const errors = [
@@ -101,57 +122,19 @@ const check = (given: Given): LoadResult => {
       ({ path }) => !broken.has(path),
     ),
     ...crossReferenceErrors(tree).map(located),
+    ...(found === undefined ? [] : policyFileErrors(tree, found.file, found.result)),
   ]
-  if (errors.length > 0 || !parsed.success) {
+  if (errors.length > 0 || !parsed.success || found?.result.ok === false) {
     return { ok: false, errors: errors.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)) }
   }
   const warnings = [
     ...resolved.warnings.map(located),
     ...crossReferenceWarnings(tree).map(located),
     ...(source !== undefined && given.world_readable ? literalSecrets(source, source.value) : []),
+    ...(found?.result.warnings ?? []),
   ]
-  return { ok: true, config: parsed.data, text_digest: given.text_digest, warnings }
-}
-
-const decode = (bytes: Uint8Array): string | { readonly bad_line: number } => {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    // The first line that does not decode alone: UTF-8 never hides a line feed inside a character.
-    let line = 1
-    let start = 0
-    for (;;) {
-      const end = bytes.indexOf(0x0a, start)
-      try {
-        new TextDecoder('utf-8', { fatal: true }).decode(
-          bytes.subarray(start, end === -1 ? bytes.length : end),
-        )
-      } catch {
-        return { bad_line: line }
-      }
-      if (end === -1) return { bad_line: line }
-      start = end + 1
-      line += 1
-    }
-  }
-}
-
-type FileRead =
-  { readonly bytes: Uint8Array; readonly world_readable: boolean } | { readonly error: string }
-
-const readConfigFile = (file: string): FileRead => {
-  try {
-    const stat = statSync(file)
-    if (!stat.isFile()) return { error: `${file} is not a file` }
-    if (stat.size > config_bytes_max)
-      return { error: `${file} is larger than ${config_bytes_max} bytes` }
-    return { bytes: readFileSync(file), world_readable: (stat.mode & 0o004) !== 0 }
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'
-    return {
-      error: code === 'ENOENT' ? `${file} does not exist` : `${file} cannot be read (${code})`,
-    }
-  }
+  const config = withPolicyFile(parsed.data, found?.result)
+  return { ok: true, config, text_digest: given.text_digest, warnings }
 }
 
 /**
@@ -177,11 +160,9 @@ export const loadConfig = (options: {
     })
   }
   const file = resolve(options.cwd, options.file)
-  const read = readConfigFile(file)
-  if ('error' in read) return failed(read.error)
-  const text = decode(read.bytes)
-  if (typeof text !== 'string') return failed('not UTF-8 text', { line: text.bad_line, column: 1 })
-  const parsed = parseSource(text)
+  const read = readTextFile(file)
+  if (!read.ok) return { ok: false, errors: [read.error] }
+  const parsed = parseSource(read.text)
   if (!parsed.ok) return { ok: false, errors: parsed.errors }
   return check({
     ...base,

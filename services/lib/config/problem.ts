@@ -3,6 +3,8 @@ export type Path = readonly (string | number)[]
 
 /** Something wrong in the configuration, for a person. Never carries a secret or the value behind a reference. */
 export type ConfigProblem = {
+  /** File it is in, where that is not the configuration file itself. */
+  readonly file?: string
   /** Line in the file, from 1; absent when it does not come from the file. */
   readonly line?: number
   readonly column?: number
@@ -22,5 +24,5 @@ export const pathText = (path: Path): string =>
 /** One problem as a line of output: `cairn.yaml:12:5: targets[0].prot: unknown key`. */
 export const problemText = (problem: ConfigProblem, file = 'configuration'): string => {
   const place = problem.line === undefined ? '' : `:${problem.line}:${problem.column ?? 1}`
-  return `${file}${place}: ${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`
+  return `${problem.file ?? file}${place}: ${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`
 }

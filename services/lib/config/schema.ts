@@ -3,7 +3,7 @@ import { approvals } from './sections/approvals.ts'
 import { credentials } from './sections/credentials.ts'
 import { masking } from './sections/masking.ts'
 import { issuers } from './sections/issuers.ts'
-import { policies, policy_mode } from './sections/policies.ts'
+import { policies, policy_file, policy_mode } from './sections/policies.ts'
 import { targets } from './sections/targets.ts'
 import { api } from './sections/api.ts'
 import { gateway, listeners } from './sections/gateway.ts'
@@ -27,6 +27,7 @@ export const configSchema = z
     targets,
     credentials,
     policies,
+    policy_file,
     policy_mode,
     masking,
     approvals,
@@ -37,7 +38,8 @@ export const configSchema = z
   })
   .describe('Configuration of Cairn.')
 
-type ReadonlyDeep<T> = T extends Secret
+/** The same with everything readonly, secrets as they are. */
+export type ReadonlyDeep<T> = T extends Secret
   ? T
   : T extends readonly (infer Item)[]
     ? readonly ReadonlyDeep<Item>[]

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { readmeText, schemaText } from '#lib/config/generate.ts'
+import { policySchemaText, readmeText, schemaText } from '#lib/config/generate.ts'
 import { openWorkspace, type Workspace } from './workspace.ts'
 
 let space: Workspace
@@ -253,6 +253,7 @@ describe('what is published', () => {
 
   test('the JSON Schema is the one of the code (else run services/lib/config/generate.ts)', async () => {
     expect(read('cairn.schema.json')).toBe(await schemaText())
+    expect(read('policy.schema.json')).toBe(await policySchemaText())
   })
 
   test('the table of keys is the one of the code (else run services/lib/config/generate.ts)', async () => {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { compileCondition, condition_length_max } from '#core/policy/condition.ts'
 import { isObjectPattern } from '#core/policy/object-pattern.ts'
 import { pipeline_fields } from '#core/policy/policy-rule.ts'
-import { claimPatterns, name, namePatterns, text, whole } from '../scalars.ts'
+import { claimPatterns, name, namePatterns, path, text, whole } from '../scalars.ts'
 
 const patterns = (doc: string, length_max = 256) =>
   z.array(z.string().min(1).max(length_max)).min(1).max(1000).describe(doc)
@@ -117,6 +117,10 @@ export const policies = z
   .max(1000)
   .default([])
   .describe('Who may do what, where. Default deny.')
+
+export const policy_file = path(
+  'File with more policies (and cases to test them with); both are in force together. Read anew when it changes, as this file is.',
+).exactOptional()
 
 export const policy_mode = z
   .enum(['enforce', 'dry_run'])

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { holdPolicy, loadPolicy } from '../../../services/gateway/policy/policy.ts'
+import { holdPolicy, loadPolicy } from '#lib/policy/policy.ts'
 
 const policy = {
   name: 'a',
