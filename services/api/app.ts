@@ -5,8 +5,10 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify'
 import { CairnError } from '#lib/error.ts'
+import { ledgerKey } from '#lib/identity/token-ledger.ts'
 import { isLoopbackHost } from '#lib/loopback.ts'
 import { counter, histogram } from '#lib/metrics.ts'
+import { peerAddress } from '#lib/peer-address.ts'
 import type { AuditRecorder } from './audit.ts'
 import type { Authentication } from './authentication.ts'
 import type { Caller } from './caller.ts'
@@ -67,7 +69,7 @@ const hostIsOurs = (request: FastifyRequest, listening: string): boolean => {
 }
 
 const peerOf = (request: FastifyRequest): RequestPeer => ({
-  address: request.socket.remoteAddress ?? '',
+  address: peerAddress(request.socket.remoteAddress),
   port: request.socket.remotePort ?? 0,
   client_software: (request.headers['user-agent'] ?? '').slice(0, user_agent_chars_max),
 })
@@ -126,6 +128,13 @@ const parseInput = (
   )
 }
 
+/** The ledger's records share a partition with what they are about. */
+const keyOf = (note: AuditNote): Buffer | undefined => {
+  if (note.type !== 'token.revoked') return undefined
+  const { run, token, session } = note.body
+  return ledgerKey(run, token === '' ? session : token)
+}
+
 const record = (
   audit: Pick<AuditRecorder, 'record'>,
   note: AuditNote,
@@ -133,7 +142,7 @@ const record = (
 ): Promise<void> => {
   const { actor, pipeline, target } = note
   const context = { actor, pipeline, target, peer: { ...peer, tls: '', fingerprint: '' } }
-  return audit.record<AuditNote['type']>(note.type, context, note.body)
+  return audit.record<AuditNote['type']>(note.type, context, note.body, keyOf(note))
 }
 
 /** Answers a request: access, input, the handler, and what is audited is durable before the answer goes out. */

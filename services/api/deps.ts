@@ -1,5 +1,6 @@
 import type { ApprovalBook } from './approvals/book.ts'
 import type { Decisions } from './approvals/decisions.ts'
+import type { RunEnd } from './run-end.ts'
 import type { TokenExchange } from './token-exchange.ts'
 import type { Store } from './store/store.ts'
 import { routeDefiner } from './route.ts'
@@ -20,6 +21,7 @@ export type ApiDeps = {
   readonly exchange: TokenExchange
   readonly approvals: Pick<ApprovalBook, 'find' | 'list'>
   readonly decide: Decisions
+  readonly endRun: RunEnd
   readonly readiness: () => Promise<Readiness>
   /** Prometheus text: this process's metrics, its supervisor's other processes', and the pipeline's state. */
   readonly metrics: () => Promise<string>

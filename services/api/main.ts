@@ -20,8 +20,10 @@ import { openAuthentication } from './authentication.ts'
 import { openAuthorization } from './authorization.ts'
 import type { ApiDeps } from './deps.ts'
 import { groupsOf, openPipeline } from './pipeline.ts'
+import { openRunEnd } from './run-end.ts'
 import { routes } from './routes/registry.ts'
 import { openStore } from './store/store.ts'
+import { openPeerBinding } from './peer-binding.ts'
 import { openTokenExchange } from './token-exchange.ts'
 
 export type ApiServiceDeps = {
@@ -144,9 +146,11 @@ export const startApi = async (config: Config, deps: ApiServiceDeps): Promise<Ru
       signer: await openTokenSigner(config.data_dir, config.deployment),
       authorize: openAuthorization(config, policy, Date.now),
       lifetime_s: config.api.tokens.lifetime_s,
+      bindablePeer: openPeerBinding(config),
       clock: Date.now,
       newTokenId: randomUUID,
     }),
+    endRun: openRunEnd({ authenticator }),
     readiness: pipeline.readiness,
     metrics: pipeline.metrics,
     version,

@@ -14,7 +14,12 @@ export type Access =
   | { readonly kind: 'self' }
 
 type AuditType =
-  'evidence.viewed' | 'admin.changed' | 'session.refused' | 'approval.decided' | 'approval.rejected'
+  | 'evidence.viewed'
+  | 'admin.changed'
+  | 'session.refused'
+  | 'token.revoked'
+  | 'approval.decided'
+  | 'approval.rejected'
 
 /** What is recorded about a request before its answer goes out. */
 export type AuditNote = {
@@ -66,7 +71,7 @@ export type ResponseSpec = {
 }
 
 type Common<Deps, Params extends Shape, Query extends Shape, A extends Access> = {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   /** OpenAPI's form: `/v1/sessions/{id}`. */
   readonly path: string
   readonly tag: string

@@ -5,7 +5,7 @@ import {
   type ExchangeDeps,
   type ExchangeResult,
 } from '#lib/identity/token-exchange.ts'
-import type { AuditNote } from './route.ts'
+import type { AuditNote, RequestPeer } from './route.ts'
 
 /** Kept of what a client wrote into a refusal's event, characters. */
 const requested_chars_max = 256
@@ -13,6 +13,7 @@ const requested_chars_max = 256
 /** The exchange with what is to be recorded about it. */
 export type TokenExchange = (
   parameters: URLSearchParams,
+  peer: RequestPeer,
 ) => Promise<{ readonly result: ExchangeResult; readonly note: AuditNote }>
 
 const targetOf = (name: string, role: string): Target => ({
@@ -52,20 +53,31 @@ const refused = (
     pipeline: identity?.pipeline ?? null,
     target: null,
     body: {
-      reason: result.refusal?.reason ?? (identity === null ? result.body.error : 'policy_denied'),
+      reason:
+        result.refusal?.reason ??
+        (identity === null
+          ? result.body.error
+          : result.differences.length > 0
+            ? 'context_mismatch'
+            : 'policy_denied'),
       detail: `token exchange: ${result.body.error_description}`,
       requested_target: given('audience'),
       requested_role: given('scope'),
       rules: [],
-      differences: [],
+      differences: result.differences,
     },
   }
 }
 
 /** Opens the exchange of `POST /v1/tokens`. Every outcome, good or bad, is one note for the trail. */
 export const openTokenExchange =
-  (deps: ExchangeDeps): TokenExchange =>
-  async (parameters) => {
-    const result = await exchangeToken(parameters, deps)
+  (
+    deps: ExchangeDeps & {
+      /** The address that a token for whoever is there is bound to; empty: none. */
+      readonly bindablePeer: (address: string) => string
+    },
+  ): TokenExchange =>
+  async (parameters, { address }) => {
+    const result = await exchangeToken(parameters, deps, deps.bindablePeer(address))
     return { result, note: result.ok ? issued(result) : refused(result, parameters) }
   }

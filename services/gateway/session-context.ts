@@ -31,7 +31,3 @@ export const gatewayContext = (deployment: string, gateway: string): Context => 
   peer: null,
   target: null,
 })
-
-/** The address of a connection, for the record: IPv4 in IPv6 is shown as IPv4. */
-export const peerAddress = (remote: string | undefined): string =>
-  (remote ?? '').replace(/^::ffff:(?=\d+\.)/, '')

@@ -25,6 +25,7 @@ export const replay_group = 'replay'
 export const replay_topics = [
   'cairn.audit',
   'cairn.approvals',
+  'cairn.tokens',
   'cairn.alerts',
   'cairn.seals',
   'cairn.notary',

@@ -105,7 +105,7 @@ const call = (route: Route<ApiDeps>, token: string | null): Promise<Asked> =>
             route.tag === 'approvals' ? { decision: 'approve' } : { grant_type: 'none' },
           ),
         }
-      : {},
+      : { method: route.method },
   )
 
 /** Routes that anyone who reaches the port may call: nothing of the trail is in their answers. */
@@ -115,6 +115,7 @@ const open = [
   'GET /readyz',
   'GET /metrics',
   'POST /v1/tokens',
+  'POST /v1/runs/end',
   'GET /schemas/ids/{id}',
   'GET /subjects',
   'GET /subjects/{subject}/versions',
@@ -124,6 +125,7 @@ const open = [
 const matrix: Readonly<Record<string, readonly string[]>> = {
   'GET /v1/sessions': ['admin', 'analyst', 'auditor', 'developer'],
   'GET /v1/sessions/{id}': ['admin', 'analyst', 'auditor', 'developer'],
+  'DELETE /v1/sessions/{id}': ['admin', 'analyst'],
   'GET /v1/sessions/{id}/records': ['admin', 'analyst', 'auditor', 'developer'],
   'GET /v1/commands': ['admin', 'analyst', 'auditor', 'developer'],
   'GET /v1/approvals': ['admin', 'analyst', 'approver', 'auditor', 'developer'],
@@ -132,7 +134,7 @@ const matrix: Readonly<Record<string, readonly string[]>> = {
 }
 /** Routes that read no content and change nothing. A new route stands here on purpose or is audited. */
 const not_audited = new Set([
-  ...open.filter((name) => name !== 'POST /v1/tokens'),
+  ...open.filter((name) => !name.startsWith('POST')),
   'GET /v1/sessions',
 ])
 /** Only persons decide, and not about what they asked for. */

@@ -47,6 +47,11 @@ export const configuration = (issuer: LocalIssuer): Readonly<Record<string, unkn
       roles: [
         { name: 'reader', credential: 'reader' },
         { name: 'owner', credential: 'reader' },
+        {
+          name: 'deployer',
+          credential: 'reader',
+          expect: [{ repository: 'acme/shop', environment: 'production' }],
+        },
       ],
     },
   ],
@@ -56,7 +61,7 @@ export const configuration = (issuer: LocalIssuer): Readonly<Record<string, unkn
       effect: 'allow',
       claims: { team: 'shop' },
       targets: ['shop'],
-      roles: ['reader'],
+      roles: ['reader', 'deployer'],
     },
   ],
   clickhouse: { insert: { linger_ms: 50 } },

@@ -54,7 +54,10 @@ describe('the command', () => {
 
   it.each([
     ['up', ['--config FILE']],
-    ['token', ['--target NAME', '--role NAME', '--issuer-token FROM', '--psql', '--json']],
+    [
+      'token',
+      ['--target NAME', '--role NAME', '--issuer-token FROM', '--end-run', '--psql', '--json'],
+    ],
     [
       'sessions',
       ['--target', '--role', '--actor', '--repository', '--run', '--state', '--since', '--json'],

@@ -17,6 +17,8 @@ export interface Rig extends AsyncDisposable {
 
 export type RigOptions = Omit<StartCairn, 'config'> & {
   readonly postgres?: TestPostgresOptions
+  /** Keys of the role on top of the rig's own. */
+  readonly role?: Readonly<Record<string, unknown>>
   /** Sections on top of the rig's own, merged by section. */
   readonly config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
 }
@@ -25,7 +27,11 @@ export type RigOptions = Omit<StartCairn, 'config'> & {
 export const rig_target = 'main'
 export const rig_role = 'app'
 
-const configuration = (postgres: TestPostgres, issuer: LocalIssuer) => ({
+const configuration = (
+  postgres: TestPostgres,
+  issuer: LocalIssuer,
+  role: Readonly<Record<string, unknown>> = {},
+) => ({
   deployment: 'test',
   gateway: { id: 'gw-test' },
   listeners: { postgres: { cleartext: 'refuse' } },
@@ -43,7 +49,7 @@ const configuration = (postgres: TestPostgres, issuer: LocalIssuer) => ({
           : { mode: 'verify-full', ca_file: postgres.ca_file },
       default_database: postgres.database,
       // Most tests show a token more than once.
-      roles: [{ name: rig_role, credential: 'main', sessions_per_token: 1000 }],
+      roles: [{ name: rig_role, credential: 'main', sessions_per_token: 1000, ...role }],
     },
   ],
   policies: [
@@ -80,10 +86,10 @@ export const startRig = async (options: RigOptions = {}): Promise<Rig> => {
   await using stack = new AsyncDisposableStack()
   const postgres = stack.use(await startPostgres(options.postgres ?? { log: true }))
   const issuer = stack.use(await localIssuer('github'))
-  const base: Record<string, unknown> = configuration(postgres, issuer)
+  const base: Record<string, unknown> = configuration(postgres, issuer, options.role)
   for (const [section, values] of Object.entries(options.config ?? {}))
     base[section] = { ...(base[section] as object | undefined), ...values }
-  const { postgres: _, config: __, ...rest } = options
+  const { postgres: _, config: __, role: ___, ...rest } = options
   const cairn = stack.use(await startCairn({ ...rest, config: base }))
   const held = stack.move()
   const token = () => issuer.token({})

@@ -5,7 +5,8 @@ import { commands } from './commands.ts'
 import { healthz, metrics, readyz } from './health.ts'
 import { openApiRoute } from './openapi.ts'
 import { schemaById, subjects, subjectVersion, subjectVersions } from './schemas.ts'
-import { sessionById, sessionRecords, sessions } from './sessions.ts'
+import { endRun } from './runs.ts'
+import { endSession, sessionById, sessionRecords, sessions } from './sessions.ts'
 import { exchange } from './tokens.ts'
 
 const described: readonly Route<ApiDeps>[] = [
@@ -13,9 +14,11 @@ const described: readonly Route<ApiDeps>[] = [
   readyz,
   metrics,
   exchange,
+  endRun,
   sessions,
   sessionById,
   sessionRecords,
+  endSession,
   commands,
   approvals,
   approvalById,

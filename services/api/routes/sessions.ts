@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { scopeOf, type Role } from '../caller.ts'
+import { scopeOf, type Caller, type Role } from '../caller.ts'
 import { defineRoute, type ApiDeps } from '../deps.ts'
+import type { AuditNote } from '../route.ts'
 import type { RecordPage } from '../store/records.ts'
 import { viewed } from '../viewed.ts'
 import {
@@ -53,6 +54,21 @@ export const sessions = defineRoute({
   }),
 })
 
+const ended = ({ actor, pipeline, subject }: Caller, session: string): AuditNote => ({
+  type: 'token.revoked',
+  actor,
+  pipeline,
+  target: null,
+  body: {
+    kind: 'session',
+    token: '',
+    run: '',
+    session,
+    reason: 'ended through the API',
+    revoked_by: subject,
+  },
+})
+
 const params = z.strictObject({ id: sessionBeginning })
 
 export const sessionById = defineRoute({
@@ -66,6 +82,33 @@ export const sessionById = defineRoute({
   handle: async ({ params: { id }, caller }, deps) => {
     const found = await deps.store.session(scopeOf(caller), id)
     return { body: found, audit: viewed(caller, 'session', found.id, {}) }
+  },
+})
+
+export const endSession = defineRoute({
+  method: 'DELETE',
+  path: '/v1/sessions/{id}',
+  tag: 'sessions',
+  summary: 'End a session now',
+  description:
+    'Its gateway ends it as soon as it reads the order in the log, whichever gateway that is. The token that opened it is dead from then on.',
+  access: { kind: 'roles', roles: ['admin', 'analyst'] },
+  effect: 'mutates',
+  params,
+  responses: {
+    202: {
+      description: 'The order is recorded; ended: the session was over already.',
+      schema: z.strictObject({ session: sessionId, state: z.enum(['ending', 'ended']) }),
+    },
+  },
+  handle: async ({ params: { id }, caller }, deps) => {
+    const found = await deps.store.session(scopeOf(caller), id)
+    const state = found.state === 'open' ? 'ending' : 'ended'
+    return {
+      status: 202,
+      body: { session: found.id, state },
+      audit: state === 'ended' ? viewed(caller, 'session', found.id, {}) : ended(caller, found.id),
+    }
   },
 })
 

@@ -20,7 +20,7 @@ export const exchange = defineRoute({
   tag: 'tokens',
   summary: 'Exchange an OIDC token for a Cairn token',
   description:
-    'OAuth 2.0 Token Exchange (RFC 8693). The Cairn token is the password of a connection through the gateway: good for one target and one role, for minutes. The policy has to allow it.',
+    'OAuth 2.0 Token Exchange (RFC 8693). The Cairn token is the password of a connection through the gateway: good for one target and one role, in its run and (api.tokens.bind_peer) from the address that asked, for minutes, and for as many sessions as its role allows. The policy has to allow it, and the role has to expect the job.',
   access: { kind: 'self' },
   effect: 'mutates',
   form,
@@ -36,9 +36,9 @@ export const exchange = defineRoute({
       }),
     },
   },
-  handle: async ({ body }, deps) => {
+  handle: async ({ body, peer }, deps) => {
     const parameters = body instanceof URLSearchParams ? body : new URLSearchParams()
-    const { result, note } = await deps.exchange(parameters)
+    const { result, note } = await deps.exchange(parameters, peer)
     if (result.ok) return { body: result.body, audit: note }
     const { error, error_description } = result.body
     const code =

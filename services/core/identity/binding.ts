@@ -9,6 +9,9 @@ export type ShownAt = {
   readonly peer?: { readonly address: string; readonly port: number }
 }
 
+/** This machine, whichever protocol is spoken with it. */
+const here = (address: string): string => (address === '::1' ? '127.0.0.1' : address)
+
 /**
  * Why a Cairn token is not good where it is shown; undefined if it is. Whoever calls has verified it.
  * @param shown absent where no Cairn token is good at all (API, exchange)
@@ -44,6 +47,7 @@ export const bindingRefusal = (
   if (run !== undefined && run !== actual_run)
     return refused('run_mismatch', 'run', run, actual_run)
   const address = shown.peer?.address ?? ''
-  if (peer !== undefined && peer !== address) return refused('peer_mismatch', 'peer', peer, address)
+  if (peer !== undefined && here(peer) !== here(address))
+    return refused('peer_mismatch', 'peer', peer, address)
   return undefined
 }

@@ -12,12 +12,15 @@ export interface TokenLease {
   end(): void
 }
 
-type Open = { readonly token: string; readonly run: string; readonly ended: AbortController }
+/** Token and run behind a lease. */
+export type Leased = { readonly token: string; readonly run: string }
+
+type Open = Leased & { readonly ended: AbortController }
 
 export interface Leases {
-  open(of: { readonly token: string; readonly run: string }, giveBack: () => void): TokenLease
-  /** Ends what a revocation is about. @returns how many sessions that were */
-  revoke(revocation: Revocation): number
+  open(of: Leased, giveBack: () => void): TokenLease
+  /** Ends what a revocation is about. @returns what the sessions were opened with */
+  revoke(revocation: Revocation): readonly Leased[]
 }
 
 const add = (index: Map<string, Set<Open>>, key: string, lease: Open): void => {
@@ -72,7 +75,7 @@ export const openLeases = (): Leases => {
     revoke: (revocation) => {
       const leases = concerned(revocation)
       for (const { ended } of leases) ended.abort(revocation.reason)
-      return leases.length
+      return leases
     },
   }
 }

@@ -18,6 +18,13 @@ export type LedgerStart = {
 export type LedgerOrder =
   | { readonly type: 'claim'; readonly id: number; readonly request: ClaimRequest }
   | { readonly type: 'give_back'; readonly claim: string; readonly request: ClaimRequest }
+  /** The session was ended by somebody: its token ends, too. */
+  | {
+      readonly type: 'revoke'
+      readonly token: string
+      readonly run: string
+      readonly session: string
+    }
   | { readonly type: 'stop' }
 
 /** From the thread. */

@@ -83,12 +83,13 @@ export const openGatewayLedger = async (options: LedgerOptions): Promise<Gateway
   }
 
   const onRevoked = (revocation: Revocation): void => {
+    const { kind, session } = revocation
     const ended = leases.revoke(revocation)
-    if (ended > 0)
-      logger.info(
-        { kind: revocation.kind, sessions: ended },
-        'sessions end: their token is revoked',
-      )
+    if (ended.length > 0)
+      logger.info({ kind, sessions: ended.length }, 'sessions end: somebody ended them')
+    // Whoever was in the session shall not come back with the same token.
+    if (kind === 'session')
+      for (const { token, run } of ended) order({ type: 'revoke', token, run, session })
   }
 
   const onReport = (report: LedgerReport): void => {

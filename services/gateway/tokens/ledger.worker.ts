@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import { CairnError } from '#lib/error.ts'
-import { openTokenLedger, type TokenLedger } from '#lib/identity/token-ledger.ts'
+import { ledgerKey, openTokenLedger, type TokenLedger } from '#lib/identity/token-ledger.ts'
 import { openLog } from '#lib/log/open.ts'
 import { pause } from '#lib/log/pause.ts'
 import type { Log } from '#lib/log/port.ts'
@@ -66,14 +66,36 @@ const recordStop = (recorder: LogRecorder): Promise<void> =>
     })
     .catch(trouble)
 
+const revokeToken = (
+  recorder: LogRecorder,
+  { token, run, session }: Extract<LedgerOrder, { type: 'revoke' }>,
+): void => {
+  recorder
+    .record(
+      'token.revoked',
+      no_one,
+      {
+        kind: 'token',
+        token,
+        run: '',
+        session: '',
+        reason: 'a session that it opened was ended',
+        revoked_by: `session ${session}`,
+      },
+      ledgerKey(run, token),
+    )
+    .catch(trouble)
+}
+
 /** Orders that came before the ledger was open. */
 const early: LedgerOrder[] = []
-let ledger: TokenLedger | null = null
+let ledger: { readonly open: TokenLedger; readonly recorder: LogRecorder } | null = null
 
-const obey = (open: TokenLedger, order: LedgerOrder): void => {
+const obey = ({ open, recorder }: NonNullable<typeof ledger>, order: LedgerOrder): void => {
   if (order.type === 'claim')
     void open.claim(order.request).then((result) => tell({ type: 'result', id: order.id, result }))
   else if (order.type === 'give_back') open.giveBack(order.claim, order.request)
+  else if (order.type === 'revoke') revokeToken(recorder, order)
 }
 
 port.on('message', (order: LedgerOrder) => {
@@ -109,8 +131,8 @@ const run = async (): Promise<void> => {
       onTrouble: trouble,
     }),
   )
-  ledger = open
-  for (const order of early.splice(0)) obey(open, order)
+  ledger = { open, recorder }
+  for (const order of early.splice(0)) obey(ledger, order)
   void open.caughtUp.then(() => tell({ type: 'caught_up' }))
   if (!stop.signal.aborted)
     await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }))

@@ -1,4 +1,6 @@
+import type { Difference } from '#core/events/types.ts'
 import type { Identity, Refusal, TokenBinding } from '#core/identity/identity.ts'
+import { runOf } from '#core/identity/run.ts'
 import type { Authenticator } from './authenticator.ts'
 import { signCairnToken, type TokenSigner } from './cairn-token.ts'
 import { token_chars_max } from './token-parts.ts'
@@ -51,16 +53,22 @@ export type ExchangeResult =
       readonly identity: Identity | null
       /** Why the subject token was refused, where it was. */
       readonly refusal: Refusal | null
+      /** What differs from the jobs that the role expects; for the record, not for the answer. */
+      readonly differences: readonly Difference[]
     }
+
+export type Authorized = {
+  readonly allow: boolean
+  readonly reason: string
+  /** What differs from the jobs that the role expects. */
+  readonly differences?: readonly Difference[]
+}
 
 export type ExchangeDeps = {
   readonly authenticator: Authenticator
   readonly signer: TokenSigner
-  /** The policy: may this identity reach this target in this role? `reason` names rules, never claims. */
-  readonly authorize: (
-    identity: Identity,
-    binding: TokenBinding,
-  ) => Promise<{ readonly allow: boolean; readonly reason: string }>
+  /** Does the role expect this identity, and does the policy let it reach this target? `reason` names rules, never claims. */
+  readonly authorize: (identity: Identity, binding: TokenBinding) => Promise<Authorized>
   readonly lifetime_s: number
   /** Milliseconds since 1970. */
   readonly clock: () => number
@@ -74,13 +82,18 @@ type Failure = Extract<ExchangeResult, { ok: false }>
 const failure = (
   error: TokenError['error'],
   error_description: string,
-  known: { readonly identity?: Identity; readonly refusal?: Refusal } = {},
+  known: {
+    readonly identity?: Identity
+    readonly refusal?: Refusal
+    readonly differences?: readonly Difference[]
+  } = {},
 ): Failure => ({
   ok: false,
   status: error === 'temporarily_unavailable' ? 503 : 400,
   body: { error, error_description },
   identity: known.identity ?? null,
   refusal: known.refusal ?? null,
+  differences: known.differences ?? [],
 })
 
 /** Parameters by name; one without a value counts as left out (RFC 6749, section 3.2). */
@@ -149,8 +162,11 @@ const readRequest = (fields: Fields): Request | Failure => {
 
 /**
  * Exchanges an accepted OIDC token for a Cairn token (RFC 8693): `audience` (or `resource` as `cairn:<target>`) names the target, `scope` the
- * role. The token is issued only where the policy lets this identity reach this target in this role, ends with the token it
+ * role. The token is issued only where the role expects this job and the policy lets this identity reach this target in this role; it is bound to
+ * the run, ends with the token it
  * came from at the latest, and is never exchanged again.
+ *
+ * @param peer address of the client, which the token is bound to; empty: to none
  *
  * The route answers with `status` and `body` as JSON and `Cache-Control: no-store` (RFC 6749, section 5.1); the other fields are for the
  * audit trail.
@@ -158,10 +174,11 @@ const readRequest = (fields: Fields): Request | Failure => {
 export const exchangeToken = async (
   parameters: URLSearchParams,
   deps: ExchangeDeps,
+  peer = '',
 ): Promise<ExchangeResult> => {
   const request = readRequest(fieldsOf(parameters))
   if ('ok' in request) return request
-  const { subject_token, binding } = request
+  const { subject_token } = request
 
   const authenticated = await deps.authenticator.authenticate(subject_token)
   if (!authenticated.ok) {
@@ -171,9 +188,17 @@ export const exchangeToken = async (
     return failure(error, description, { refusal: authenticated })
   }
   const { identity } = authenticated
+  const run = runOf(identity.actor, identity.pipeline)
+  const binding: TokenBinding = {
+    ...request.binding,
+    ...(run === '' ? {} : { run }),
+    ...(peer === '' ? {} : { peer }),
+  }
   const decision = await deps.authorize(identity, binding)
-  if (!decision.allow)
-    return failure('invalid_target', `refused by policy: ${decision.reason}`, { identity })
+  if (!decision.allow) {
+    const { reason, differences = [] } = decision
+    return failure('invalid_target', `refused by policy: ${reason}`, { identity, differences })
+  }
 
   const now_ms = deps.clock()
   const token_id = deps.newTokenId()

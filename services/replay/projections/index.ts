@@ -8,6 +8,7 @@ import { records } from './records.ts'
 import { sessionEnded } from './session-ended.ts'
 import { sessionRefused } from './session-refused.ts'
 import { sessionStarted } from './session-started.ts'
+import { tokenEvents } from './token-events.ts'
 
 /**
  * Every table that replay feeds, in the order of insertion: `records` comes last, so that a record that stands there stands in every other
@@ -22,5 +23,6 @@ export const projections: readonly Projection[] = [
   commandEnded,
   approvalEvents,
   alertEvents,
+  tokenEvents,
   records,
 ]

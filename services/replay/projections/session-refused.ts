@@ -1,6 +1,12 @@
-import { text, texts, uint64 } from '../columns.ts'
+import type { Difference } from '#core/events/types.ts'
+import { text, texts, tuples, uint64 } from '../columns.ts'
 import { context, position, time } from '../common-columns.ts'
 import { defineProjection } from '../projection.ts'
+
+const differences = tuples<Difference>(
+  'field String, expected String, actual String',
+  ({ field, expected, actual }) => [field, expected, actual],
+)
 
 export const sessionRefused = defineProjection<'session.refused'>({
   table: 'session_refused',
@@ -17,5 +23,6 @@ export const sessionRefused = defineProjection<'session.refused'>({
     text('requested_target', ({ event }) => event.body.requested_target),
     text('requested_role', ({ event }) => event.body.requested_role),
     texts('rules', ({ event }) => event.body.rules),
+    differences('differences', ({ event }) => event.body.differences),
   ],
 })

@@ -9,6 +9,7 @@ import {
   signCairnToken,
   type TokenSigner,
 } from '#lib/identity/cairn-token.ts'
+import type { TokenBinding } from '#core/identity/identity.ts'
 import { exchangeToken, type ExchangeDeps } from '#lib/identity/token-exchange.ts'
 import { localIssuer, type LocalIssuer } from '../../support/issuer.ts'
 import { openWorkbench, type Workbench } from './workbench.ts'
@@ -29,6 +30,12 @@ afterEach(async () => {
 })
 
 const shop = { target: 'shop', role: 'migrator' }
+
+/** What a token of the issuer is bound to for it: the run is that of its claims. */
+const bound = (): TokenBinding => ({
+  ...shop,
+  run: JSON.stringify([issuer.url, 'acme/shop', '9182736450', '2']),
+})
 
 const deps = (more: Partial<ExchangeDeps> = {}): ExchangeDeps => ({
   authenticator: bench.authenticator,
@@ -77,7 +84,7 @@ describe('exchange', () => {
     expect(result.body.expires_in).toBeGreaterThan(290)
     expect(result).toMatchObject({
       token_id: 'issued-1',
-      binding: shop,
+      binding: bound(),
       identity: { issuer: 'ci' },
     })
 
@@ -100,7 +107,7 @@ describe('exchange', () => {
     expect(through.identity.pipeline).toEqual(direct.identity.pipeline)
     expect(through.identity.claims).toEqual(direct.identity.claims)
     expect(through.identity.issuer).toBe('ci')
-    expect(through.identity.binding).toEqual(shop)
+    expect(through.identity.binding).toEqual(bound())
     const { credential_fingerprint, token_id, ...actor } = through.identity.actor
     expect(direct.identity.actor).toMatchObject(actor)
     expect(token_id).toBe('issued-1')
@@ -132,7 +139,7 @@ describe('exchange', () => {
         },
       }),
     )
-    expect(seen).toEqual([['repo:acme/shop:environment:production', shop]])
+    expect(seen).toEqual([['repo:acme/shop:environment:production', bound()]])
     expect(result).toMatchObject({
       ok: false,
       status: 400,

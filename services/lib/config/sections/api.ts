@@ -8,6 +8,12 @@ export const api = z
     tokens: z
       .strictObject({
         lifetime_s: whole(30, 3600, 'How long a Cairn token lives.').default(300),
+        bind_peer: z
+          .boolean()
+          .default(true)
+          .describe(
+            "A Cairn token is good only from the address that asked for it. Set it to false where clients reach the API through a proxy or another network than the gateway. A client on the API's own machine is bound only where the gateway listens on loopback, too.",
+          ),
       })
       .prefault({})
       .describe('Tokens that the exchange issues.'),

@@ -9,6 +9,7 @@ const GiB = 1024 * MiB
 export const topics = [
   'cairn.audit',
   'cairn.approvals',
+  'cairn.tokens',
   'cairn.alerts',
   'cairn.seals',
   'cairn.notary',
@@ -136,7 +137,7 @@ const sink = z.strictObject({
   topics: z
     .array(z.enum(topics))
     .min(1)
-    .default(['cairn.audit', 'cairn.approvals', 'cairn.alerts'])
+    .default(['cairn.audit', 'cairn.approvals', 'cairn.tokens', 'cairn.alerts'])
     .describe('Topics that are delivered.'),
 })
 

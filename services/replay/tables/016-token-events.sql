@@ -1,0 +1,52 @@
+CREATE TABLE IF NOT EXISTS token_events
+(
+  topic LowCardinality(String) COMMENT 'Topic of the log that the record is in.',
+  partition UInt16 COMMENT 'Partition of the topic.' CODEC(T64, ZSTD(1)),
+  offset UInt64 COMMENT 'Offset in the partition; (topic, partition, offset) names one record. Of all claims of a token, those with the lowest count.' CODEC(Delta, ZSTD(1)),
+  time DateTime64(6, 'UTC') COMMENT 'When the event was minted, by the gateway\'s wall clock.' CODEC(Delta, ZSTD(1)),
+  deployment LowCardinality(String) COMMENT 'Name of the deployment.',
+  gateway LowCardinality(String) COMMENT 'Name of the gateway process that minted the event.',
+  actor_kind LowCardinality(String) COMMENT 'human, workload or agent; empty for events of the gateway itself.',
+  actor_issuer LowCardinality(String) COMMENT 'Issuer that vouches for the subject.',
+  actor_subject String COMMENT 'Subject at that issuer.' CODEC(ZSTD(1)),
+  actor_name String COMMENT 'Name to show to people.' CODEC(ZSTD(1)),
+  actor_groups Array(LowCardinality(String)) COMMENT 'Groups of the subject, as the issuer states them.',
+  actor_credential String COMMENT 'SHA-256 of the presented credential, hex.' CODEC(ZSTD(1)),
+  actor_token String COMMENT 'Id of the token (jti).' CODEC(ZSTD(1)),
+  pipeline_provider LowCardinality(String) COMMENT 'CI system; empty for people and gateway events.',
+  pipeline_repository LowCardinality(String) COMMENT 'Repository.',
+  pipeline_ref String COMMENT 'Full git ref.' CODEC(ZSTD(1)),
+  pipeline_sha String COMMENT 'Commit id.' CODEC(ZSTD(1)),
+  pipeline_workflow LowCardinality(String) COMMENT 'Workflow or pipeline definition.',
+  pipeline_run String COMMENT 'Run or pipeline id.' CODEC(ZSTD(1)),
+  pipeline_attempt LowCardinality(String) COMMENT 'Attempt of the run.',
+  pipeline_job LowCardinality(String) COMMENT 'Job name or id.',
+  pipeline_environment LowCardinality(String) COMMENT 'Deployment environment.',
+  pipeline_user String COMMENT 'Account that triggered the run.' CODEC(ZSTD(1)),
+  pipeline_runner String COMMENT 'Runner, as far as the issuer states it.' CODEC(ZSTD(1)),
+  pipeline_ticket String COMMENT 'Change or approval ticket that the token names.' CODEC(ZSTD(1)),
+  peer_address LowCardinality(String) COMMENT 'Address of the client.',
+  peer_port UInt16 COMMENT 'TCP port of the client.' CODEC(ZSTD(1)),
+  peer_software LowCardinality(String) COMMENT 'Client software as it states itself; not trusted.',
+  peer_tls LowCardinality(String) COMMENT 'TLS protocol and cipher of the client leg; empty without TLS.',
+  peer_fingerprint String COMMENT 'Fingerprint of the client certificate or key.' CODEC(ZSTD(1)),
+  target LowCardinality(String) COMMENT 'Target of the session.',
+  target_protocol LowCardinality(String) COMMENT 'Protocol of the target.',
+  target_database LowCardinality(String) COMMENT 'Database of the target.',
+  target_role LowCardinality(String) COMMENT 'Role asked for at the target.',
+  event LowCardinality(String) COMMENT 'token.claimed or token.revoked.',
+  token String COMMENT 'SHA-256 of issuer and token id, hex; empty where a run or a session was ended.' CODEC(ZSTD(1)),
+  claim String COMMENT 'token.claimed: id of the claim.' CODEC(ZSTD(1)),
+  uses Int64 COMMENT 'token.claimed: sessions that the token may open in all.' CODEC(ZSTD(1)),
+  expires DateTime64(6, 'UTC') COMMENT 'token.claimed: when the token ends by itself.' CODEC(ZSTD(1)),
+  kind LowCardinality(String) COMMENT 'token.revoked: token, run or session.',
+  run String COMMENT 'token.revoked of a run: issuer, repository, run and attempt as a JSON list.' CODEC(ZSTD(1)),
+  session String COMMENT 'token.revoked of a session: its id, hex.' CODEC(ZSTD(1)),
+  reason String COMMENT 'token.revoked: why, in words.' CODEC(ZSTD(1)),
+  revoked_by String COMMENT 'token.revoked: who asked for it, or what.' CODEC(ZSTD(1))
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(time)
+ORDER BY (token, time, topic, partition, offset)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Claims and ends of tokens, one row each.'
