@@ -101,7 +101,7 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
     const relay = opening.use(openCancelRelay(process, (message) => cancels.relayed(message)))
     send = relay.send
   }
-  const approvals = opening.use(await openApprovals({ config, recorder, logger }))
+  const approvals = opening.use(await openApprovals({ config, index, recorder, logger }))
   const targets = await openTargets(config)
   const credentials = opening.use(
     openCredentialBroker(config, {

@@ -1,34 +1,16 @@
 import { verify, type KeyObject } from 'node:crypto'
-import {
-  decide,
-  evolve,
-  openApproval,
-  type Approval,
-  type ApprovalState,
-} from '#core/approval/approval.ts'
+import { evolve, type ApprovalState } from '#core/approval/approval.ts'
+import { openApprovalFold, readApprovalRecord, type FoldedApproval } from '#core/approval/fold.ts'
 import { decisionBytes } from '#core/approval/signature.ts'
-import { decodeValue, type DecodedEvent } from '#core/events/codec.ts'
-import { decodeHeader, leafHash, valueHash } from '#core/events/header.ts'
-import type { ApprovalRejected, EventOf } from '#core/events/types.ts'
-import type { Log, LogFollower, StoredRecord } from '#lib/log/port.ts'
+import type { Log, StoredRecord } from '#lib/log/port.ts'
 
-/** Approvals kept; of more, those that are over go first, the oldest before. */
-const approvals_max = 10_000
-/** Bytes of their texts, all together. */
-const text_bytes_max = 64 * 1024 * 1024
-/** Events of approvals whose request has not come yet (another partition). */
-const early_max = 1_000
-/** Decisions that changed nothing, kept of one approval. */
-const rejections_max = 20
+const limits = {
+  approvals_max: 10_000,
+  text_bytes_max: 64 * 1024 * 1024,
+  early_max: 1_000,
+} as const
 
-/** An approval with what surrounds it. */
-export type BookEntry = {
-  readonly id: string
-  readonly approval: Approval
-  /** Gateway process that holds the command. */
-  readonly gateway: string
-  readonly rejections: readonly ApprovalRejected[]
-}
+export type BookEntry = FoldedApproval
 
 export type BookFilter = {
   readonly state?: ApprovalState | undefined
@@ -60,121 +42,25 @@ export type ApprovalBookOptions = {
   readonly onTrouble: (error: Error) => void
 }
 
-type ApprovalEvent = Extract<DecodedEvent, { readonly type: `approval.${string}` }>
-
-const isApprovalEvent = (event: DecodedEvent): event is ApprovalEvent =>
-  event.type.startsWith('approval.')
-
-/** The approval that an event is about: a request's own leaf hash, for the others what they name. */
-const idOf = (decoded: ApprovalEvent, leaf: Buffer): string =>
-  (decoded.type === 'approval.requested' ? leaf : decoded.event.approval).toString('hex')
-
-/** Reads a record whose value is the one that its header commits to; null for anything else. */
-const readRecord = (
-  record: StoredRecord,
-): { readonly decoded: ApprovalEvent; readonly id: string; readonly session: Buffer } | null => {
-  const bytes = record.headers['cairn-leaf']
-  const header = bytes === undefined ? null : decodeHeader(bytes)
-  if (bytes === undefined || header?.ok !== true) return null
-  if (!valueHash(record.value).equals(header.header.value)) return null
-  const decoded = decodeValue(record.value)
-  if (!decoded.ok || !isApprovalEvent(decoded)) return null
-  return { decoded, id: idOf(decoded, leafHash(bytes)), session: header.header.session }
-}
-
-const textBytes = ({ approval }: BookEntry): number => approval.request.text.length * 2
+const no_bytes = Buffer.alloc(0)
 
 export const openApprovalBook = async (options: ApprovalBookOptions): Promise<ApprovalBook> => {
   const { deployment, key, now_ms } = options
-  /** In the order of their requests. */
-  const entries = new Map<string, BookEntry>()
-  const early = new Map<string, ApprovalEvent[]>()
-  let early_count = 0
-  let text_bytes = 0
+  const fold = openApprovalFold({
+    ...limits,
+    now_ms,
+    authentic: ({ signature, ...decision }) =>
+      verify(null, decisionBytes(deployment, decision), key, signature),
+  })
 
-  const forget = (entry: BookEntry): void => {
-    entries.delete(entry.id)
-    text_bytes -= textBytes(entry)
-  }
-
-  const isOver = ({ approval }: BookEntry): boolean =>
-    approval.state !== 'waiting' || approval.request.expires < now_ms() * 1000
-
-  const makeRoom = (): void => {
-    if (entries.size <= approvals_max && text_bytes <= text_bytes_max) return
-    for (const entry of entries.values()) {
-      if (entries.size <= approvals_max && text_bytes <= text_bytes_max) return
-      if (isOver(entry)) forget(entry)
-    }
-  }
-
-  /** A decision counts here as it counts at the gateway. */
-  const decided = (entry: BookEntry, event: EventOf<'approval.decided'>): BookEntry => {
-    const { signature, time, context: _context, ...decision } = event
-    if (!verify(null, decisionBytes(deployment, decision), key, signature)) return entry
-    if (decide(entry.approval, decision, time).kind === 'rejected') return entry
-    return { ...entry, approval: evolve(entry.approval, { type: 'decided', decision }) }
-  }
-
-  const apply = (entry: BookEntry, { type, event }: ApprovalEvent): BookEntry => {
-    if (type === 'approval.decided') return decided(entry, event)
-    if (type === 'approval.rejected')
-      return { ...entry, rejections: [...entry.rejections, event].slice(-rejections_max) }
-    if (type === 'approval.requested') return entry
-    const ended = type === 'approval.expired' ? 'expired' : 'consumed'
-    return { ...entry, approval: evolve(entry.approval, { type: ended }) }
-  }
-
-  const onEarly = (id: string, event: ApprovalEvent): void => {
-    if (early_count >= early_max) {
-      early.clear()
-      early_count = 0
-    }
-    early.set(id, [...(early.get(id) ?? []), event])
-    early_count++
-  }
-
-  const onRequest = (id: string, event: EventOf<'approval.requested'>, session: Buffer): void => {
-    if (entries.has(id)) return
-    const { time, context, approval: _none, ...body } = event
-    const { actor, pipeline, target, gateway } = context
-    let entry: BookEntry = {
-      id,
-      gateway,
-      rejections: [],
-      approval: openApproval({
-        ...body,
-        approval: Buffer.from(id, 'hex'),
-        session,
-        requested: time,
-        requester: { actor, pipeline, target },
-      }),
-    }
-    const before = early.get(id) ?? []
-    early.delete(id)
-    early_count -= before.length
-    for (const one of before) entry = apply(entry, one)
-    entries.set(id, entry)
-    text_bytes += textBytes(entry)
-    makeRoom()
-  }
-
-  const onRecord = (record: StoredRecord): void => {
-    const read = readRecord(record)
-    if (read === null) return
-    const { decoded, id, session } = read
-    if (decoded.type === 'approval.requested') {
-      onRequest(id, decoded.event, session)
-      return
-    }
-    const entry = entries.get(id)
-    if (entry === undefined) onEarly(id, decoded)
-    else entries.set(id, apply(entry, decoded))
+  const onRecord = ({ value, headers }: StoredRecord): void => {
+    const record = readApprovalRecord(value, headers['cairn-leaf'] ?? no_bytes)
+    if (record !== null) fold.take(record)
   }
 
   /** What nobody ended (its gateway is down) is over at its time all the same. */
   const present = (entry: BookEntry): BookEntry =>
-    entry.approval.state === 'waiting' && isOver(entry)
+    entry.approval.state === 'waiting' && entry.approval.request.expires < now_ms() * 1000
       ? { ...entry, approval: evolve(entry.approval, { type: 'expired' }) }
       : entry
 
@@ -191,7 +77,7 @@ export const openApprovalBook = async (options: ApprovalBookOptions): Promise<Ap
     )
   }
 
-  const follower: LogFollower = await options.log.follow({
+  const follower = await options.log.follow({
     topic: 'cairn.approvals',
     onRecords: (records) => records.forEach(onRecord),
     onTrouble: options.onTrouble,
@@ -200,17 +86,17 @@ export const openApprovalBook = async (options: ApprovalBookOptions): Promise<Ap
   return {
     ready: follower.caughtUp,
     find: (beginning) => {
-      const whole = entries.get(beginning)
+      const whole = fold.get(beginning)
       if (whole !== undefined) return [present(whole)]
       const found: BookEntry[] = []
-      for (const [id, entry] of entries) {
-        if (id.startsWith(beginning)) found.push(present(entry))
+      for (const entry of fold.values()) {
+        if (entry.id.startsWith(beginning)) found.push(present(entry))
         if (found.length > 1) break
       }
       return found
     },
     list: (filter) =>
-      [...entries.values()]
+      [...fold.values()]
         .map(present)
         .filter((entry) => fits(entry, filter))
         .sort(

@@ -61,7 +61,7 @@ const personOf = ({ approver_issuer, approver_subject }: Approver) => ({
 export const shownApproval = ({
   id,
   approval,
-  gateway,
+  context,
   rejections,
 }: BookEntry): z.output<typeof approvalShape> => {
   const { request, state, approved_by, denied_by, denial } = approval
@@ -86,7 +86,7 @@ export const shownApproval = ({
     denial,
     estimated_rows: request.estimated_rows,
     link: request.link,
-    gateway,
+    gateway: context.gateway,
     target: requester.target?.name ?? '',
     database: requester.target?.database ?? '',
     role: requester.target?.role ?? '',

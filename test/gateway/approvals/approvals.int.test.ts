@@ -1,11 +1,28 @@
+import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { catalogue } from '#core/events/catalogue.ts'
+import { decodeValue, encodeContext, encodeValue } from '#core/events/codec.ts'
+import { encodeHeader, valueHash } from '#core/events/header.ts'
+import type { Context, EventBodies, EventOf, EventType } from '#core/events/types.ts'
 import { startApprovalRig, type ApprovalRig } from '../../support/approval-rig.ts'
 import { eventually } from '../../support/eventually.ts'
+import { openSecure, wire } from '../../support/wire-client.ts'
 import { readStatementLog } from '../../support/statement-log.ts'
 
 /** Held commands in the whole system: a real client, gateway, api, command line and tables. */
 let rig: ApprovalRig
 let dba: string
+
+const apiContext: Context = {
+  deployment: 'test',
+  gateway: 'api',
+  session: Buffer.alloc(32),
+  actor: null,
+  pipeline: null,
+  peer: null,
+  target: null,
+}
 
 beforeAll(async () => {
   rig = await startApprovalRig()
@@ -57,5 +74,227 @@ describe('a migration that a policy holds', () => {
       return row
     })
     expect(ended.status).toBe('ok')
+  })
+})
+
+/** The error of a query that is to fail later than it is looked at. */
+const outcome = (query: Promise<unknown>): Promise<unknown> =>
+  query.catch((error: unknown) => error)
+
+/** Everything of one type in the log, about an approval. */
+const eventsOf = async <T extends EventType>(
+  type: T,
+  approval: string,
+): Promise<readonly EventOf<T>[]> => {
+  const found: EventOf<T>[] = []
+  for (const { partition, low, high } of await rig.log.lag('test', ['cairn.approvals']))
+    for await (const record of rig.log.read('cairn.approvals', partition, low, high)) {
+      const decoded = decodeValue(record.value)
+      if (!decoded.ok || decoded.type !== type) continue
+      const event = decoded.event as unknown as EventOf<T> & { readonly approval: Buffer }
+      if (event.approval.toString('hex') === approval) found.push(event)
+    }
+  return found
+}
+
+const ranAtTarget = async (text: string): Promise<boolean> =>
+  (await readStatementLog(rig.postgres.logFile)).some((one) => one.text.includes(text))
+
+describe('who may decide', () => {
+  it('the client of a denied command gets the words of who denied it', async () => {
+    await using client = await rig.client()
+    const running = outcome(client.pg.query('alter table nothing add denied int'))
+    const { id } = await rig.waiting(dba, 'add denied')
+    const { code, stdout } = await rig.cli(dba, 'deny', id, '--reason', 'not today')
+    expect(stdout).toContain('denied; its command is refused')
+    expect(code).toBe(0)
+    expect(await running).toMatchObject({
+      code: '42501',
+      message: 'command refused: its approval was denied',
+      detail: 'Denied by grace: not today.',
+    })
+    expect((await client.pg.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    expect(await ranAtTarget('add denied')).toBe(false)
+  })
+
+  it('somebody of another group, and the person behind the run, are refused and recorded', async () => {
+    await using client = await rig.client({ actor: 'Pushkar' })
+    const running = client.pg.query('alter table migrated add refused int')
+    const { id } = await rig.waiting(dba, 'add refused')
+    const other = await rig.decide(id, await rig.person('dan', ['dev']))
+    expect(other).toMatchObject({ status: 403, json: { code: 'forbidden' } })
+    expect(other.json.detail).toContain('not_entitled')
+    const behind = await rig.decide(id, await rig.person('pushkar'))
+    expect(behind.json.detail).toContain('same_run')
+    const unseen = await rig.decide(id, dba, { decision: 'approve', command_hash: '0'.repeat(64) })
+    expect(unseen).toMatchObject({ status: 409, json: { code: 'conflict' } })
+    expect(
+      (await eventsOf('approval.rejected', id)).map(({ reason }) => reason).toSorted(),
+    ).toEqual(['not_entitled', 'same_run', 'wrong_command'])
+    expect((await rig.decide(id, dba)).status).toBe(202)
+    await running
+    expect((await rig.decide(id, await rig.person('ada'))).json.detail).toContain('already_decided')
+  })
+
+  it('a command that needs two runs after two persons, not after one of them twice', async () => {
+    await using client = await rig.client()
+    await client.pg.query('create table dropped (id int)')
+    const running = client.pg.query('drop table dropped')
+    const { id } = await rig.waiting(dba, 'drop table dropped')
+    expect((await rig.decide(id, dba)).json).toMatchObject({ missing: 1 })
+    await eventually('the first counts', async () => {
+      const { json } = await rig.ask(`/v1/approvals/${id}`, dba)
+      return json.approved_by.length === 1
+    })
+    expect((await rig.decide(id, dba)).json.detail).toContain('duplicate_approver')
+    expect(await ranAtTarget('drop table dropped')).toBe(false)
+    expect((await rig.decide(id, await rig.person('ada'))).json).toMatchObject({ missing: 0 })
+    expect((await running).command).toBe('DROP')
+    const consumed = await eventually('it is recorded', async () => {
+      const [event] = await eventsOf('approval.consumed', id)
+      return event
+    })
+    expect(consumed.approvers).toEqual(['grace', 'ada'])
+  })
+})
+
+describe('a decision that nobody of the api made', () => {
+  const forge = async (approval: string, more: Partial<EventBodies['approval.decided']>) => {
+    const [request] = await eventsOf('approval.requested', '0'.repeat(64))
+    const value = encodeValue('approval.decided', Date.now() * 1000, encodeContext(apiContext), {
+      approval: Buffer.from(approval, 'hex'),
+      command_hash: request?.command_hash ?? Buffer.alloc(32),
+      decision: 'approve',
+      reason: '',
+      approver_issuer: rig.people.url,
+      approver_subject: 'mallory',
+      approver_groups: ['dba'],
+      approver_names: [],
+      channel: 'api',
+      signature: Buffer.alloc(64, 1),
+      ...more,
+    })
+    const { code, schemaHash } = catalogue['approval.decided']
+    const header = encodeHeader({
+      gateway: Buffer.alloc(16, 1),
+      epoch: randomBytes(16),
+      gseq: 0,
+      session: Buffer.alloc(32),
+      sseq: 0,
+      sprev: Buffer.alloc(32),
+      code,
+      wall_us: Date.now() * 1000,
+      mono_ns: 0,
+      schema: schemaHash,
+      value: valueHash(value),
+      value_bytes: value.length,
+    })
+    await rig.log.append('cairn.approvals', [
+      {
+        key: Buffer.alloc(16, 1),
+        value,
+        headers: { 'cairn-leaf': header, 'cairn-code': Buffer.from(code) },
+      },
+    ])
+  }
+
+  it('written into the log with the right hash and a false signature: an incident, and nothing runs', async () => {
+    await using client = await rig.client()
+    const running = client.pg.query('alter table migrated add forged int')
+    const { id } = await rig.waiting(dba, 'add forged')
+    const { json } = await rig.ask(`/v1/approvals/${id}`, dba)
+    await forge(id, { command_hash: Buffer.from(json.command_hash, 'hex') })
+    const incident = await eventually('it is recorded', async () => {
+      const [event] = await eventsOf('approval.rejected', id)
+      return event
+    })
+    expect(incident).toMatchObject({ reason: 'bad_signature', approver_subject: 'mallory' })
+    expect(await ranAtTarget('add forged')).toBe(false)
+    await rig.decide(id, dba)
+    await running
+  })
+
+  it('about an approval that nobody asked for: an incident', async () => {
+    const id = randomBytes(32).toString('hex')
+    await forge(id, {})
+    const incident = await eventually('it is recorded', async () => {
+      const [event] = await eventsOf('approval.rejected', id)
+      return event
+    })
+    expect(incident.reason).toBe('unknown_approval')
+  })
+})
+
+describe('a wait that ends', () => {
+  it('by a cancel request: 57014, while other sessions go on', async () => {
+    await using client = await rig.client()
+    await using other = await rig.client()
+    const running = outcome(client.pg.query('alter table migrated add cancelled int'))
+    const { id } = await rig.waiting(dba, 'add cancelled')
+    expect((await other.pg.query('select 2 as two')).rows).toEqual([{ two: 2 }])
+    const key = client.pg as unknown as { processID: number; secretKey: number }
+    const secret = Buffer.alloc(4)
+    secret.writeInt32BE(key.secretKey)
+    await using raw = await openSecure(rig.cairn.ports['postgres']!)
+    raw.send(wire.cancel(key.processID, secret))
+    expect(await running).toMatchObject({ code: '57014' })
+    await eventually('withdrawn', async () => {
+      const [event] = await eventsOf('approval.expired', id)
+      return event?.reason === 'withdrawn'
+    })
+    expect((await rig.decide(id, dba)).status).toBe(409)
+    expect((await client.pg.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  })
+
+  it('by the client going away', async () => {
+    const client = await rig.client()
+    const running = client.pg.query('alter table migrated add gone int').catch(() => undefined)
+    const { id } = await rig.waiting(dba, 'add gone')
+    ;(client.pg as unknown as { connection: { stream: Socket } }).connection.stream.destroy()
+    await running
+    await eventually('withdrawn', async () => {
+      const [event] = await eventsOf('approval.expired', id)
+      return event?.reason === 'withdrawn'
+    })
+    expect(await ranAtTarget('add gone')).toBe(false)
+  })
+
+  it('by kill -9 of the gateway: approved meanwhile or not, it never runs, and the next life says so', async () => {
+    const client = await rig.client()
+    const running = client.pg.query('alter table migrated add crashed int').catch(() => undefined)
+    const { id } = await rig.waiting(dba, 'add crashed')
+    process.kill((await rig.cairn.processes()).get('gateway')!, 'SIGKILL')
+    await running
+    expect((await rig.decide(id, dba)).status).toBe(202)
+    const [event] = await eventually('the next life ends it', async () => {
+      const found = await eventsOf('approval.expired', id)
+      return found.length > 0 && found
+    })
+    expect(event).toMatchObject({ reason: 'session_ended', context: { gateway: 'gw-test/0' } })
+    await using next = await rig.client()
+    expect((await next.pg.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    expect(await ranAtTarget('add crashed')).toBe(false)
+    expect(await eventsOf('approval.consumed', id)).toEqual([])
+    expect(await eventsOf('approval.expired', id)).toHaveLength(1)
+  })
+})
+
+describe('what people are shown', () => {
+  it('bound values stand under the text, and the record of the command beside it', async () => {
+    await using client = await rig.client()
+    const running = client.pg.query('delete from migrated where id = $1 and note = $2', [7, 'a\nb'])
+    const { id, text } = await rig.waiting(dba, 'delete from migrated')
+    expect(text).toBe(
+      'delete from migrated where id = $1 and note = $2\n\n-- bound values: 2\n-- $1 = "7"\n-- $2 = "a\\nb"',
+    )
+    const { json } = await eventually('the tables have the command', async () => {
+      const asked = await rig.ask(`/v1/approvals/${id}`, dba)
+      return asked.json.received !== null && asked
+    })
+    expect(json.received.statements[0].effects).toContainEqual(
+      expect.objectContaining({ action: 'delete' }),
+    )
+    await rig.decide(id, dba)
+    expect((await running).rowCount).toBe(0)
   })
 })
