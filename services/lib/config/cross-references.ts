@@ -1,50 +1,24 @@
 import { customDetector } from '#core/masking/detectors/custom.ts'
 import { detectors } from '#core/masking/detectors/index.ts'
 import { isLoopbackHost } from '#lib/loopback.ts'
-import type { Path } from './problem.ts'
-
-type Finding = { readonly path: Path; readonly message: string }
-type Tree = Readonly<Record<string, unknown>>
-
-// All of this reads the file's plain values, not the parsed configuration: a typing mistake in one section must not hide what is
-// wrong between two others.
-
-const isTree = (value: unknown): value is Tree =>
-  value !== null && typeof value === 'object' && !Array.isArray(value)
-const treeAt = (tree: Tree, key: string): Tree => (isTree(tree[key]) ? tree[key] : {})
-const listAt = (tree: Tree, key: string): readonly Tree[] => {
-  const list = tree[key]
-  return Array.isArray(list) ? list.map((item: unknown) => (isTree(item) ? item : {})) : []
-}
-const textsAt = (tree: Tree, key: string): readonly string[] => {
-  const list = tree[key]
-  return Array.isArray(list)
-    ? list.map((item: unknown) => (typeof item === 'string' ? item : ''))
-    : []
-}
-const namesOf = (list: readonly Tree[]): ReadonlySet<string> =>
-  new Set(list.map((item) => item['name']).filter((name) => typeof name === 'string'))
+import { credentialChecks, credentialReferences, vaultChecks } from './credential-checks.ts'
+import {
+  certificatePairs,
+  duplicates,
+  isTree,
+  known,
+  listAt,
+  namesOf,
+  textsAt,
+  treeAt,
+  type Finding,
+  type Tree,
+} from './plain-tree.ts'
 
 const globMatches = (pattern: string, names: ReadonlySet<string>): boolean => {
   const parts = pattern.split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'))
   const expression = new RegExp(`^${parts.join('.*')}$`)
   return [...names].some((name) => expression.test(name))
-}
-
-const known = (names: ReadonlySet<string>): string =>
-  names.size === 0 ? 'none is configured' : `known: ${[...names].slice(0, 10).join(', ')}`
-
-/** Names must be unique in their list: decisions and positions are kept under them. */
-const duplicates = (list: readonly Tree[], at: Path, what: string): Finding[] => {
-  const seen = new Set<unknown>()
-  return list.flatMap((item, index) => {
-    const name = item['name']
-    if (typeof name !== 'string') return []
-    if (seen.has(name))
-      return [{ path: [...at, index, 'name'], message: `another ${what} has this name already` }]
-    seen.add(name)
-    return []
-  })
 }
 
 const policyReferences = (root: Tree, policies: readonly Tree[]): Finding[] => {
@@ -69,84 +43,6 @@ const policyReferences = (root: Tree, policies: readonly Tree[]): Finding[] => {
     ),
   )
 }
-
-const unknownCredentials = (
-  roles: readonly Tree[],
-  names: ReadonlySet<string>,
-  at: Path,
-): Finding[] =>
-  roles.flatMap((role, position) => {
-    const credential = role['credential']
-    if (typeof credential !== 'string' || names.has(credential)) return []
-    const message = `no credential has this name; ${known(names)}`
-    return [{ path: [...at, position, 'credential'], message }]
-  })
-
-const credentialReferences = (root: Tree): Finding[] => {
-  const names = namesOf(listAt(root, 'credentials'))
-  return listAt(root, 'targets').flatMap((target, index) => {
-    const roles = listAt(target, 'roles')
-    const at = ['targets', index, 'roles']
-    return duplicates(roles, at, 'role of this target').concat(unknownCredentials(roles, names, at))
-  })
-}
-
-const sources = ['password', 'password_file', 'password_env', 'database_role'] as const
-
-const placeholder = /\{([^{}]*)\}/g
-
-/** A grant that names no role, or something that is not there, would give its right to nobody or fail at each session. */
-const grantChecks = (role: Tree, path: Path): Finding[] =>
-  textsAt(role, 'grants').flatMap((grant, index) => {
-    const here = [...path, 'grants', index]
-    const names = [...grant.matchAll(placeholder)].map(([, name = '']) => name)
-    const unknown = names.find((name) => name !== 'role' && name !== 'database')
-    if (unknown !== undefined)
-      return [{ path: here, message: `{${unknown}} is unknown: there are {role} and {database}` }]
-    return names.includes('role') ? [] : [{ path: here, message: '{role} is missing' }]
-  })
-
-const databaseRoleChecks = (
-  root: Tree,
-  credential: Tree,
-  path: Path,
-  users: readonly string[],
-): Finding[] => {
-  const role = treeAt(credential, 'database_role')
-  const findings = users.map((key) => ({
-    path: [...path, key],
-    message: `${key} is not for database_role: each session's role gets a name of its own`,
-  }))
-  const all = listAt(root, 'credentials')
-  const admin = all.find(({ name }) => name === role['admin'])
-  const at = [...path, 'database_role', 'admin']
-  if (typeof role['admin'] === 'string' && admin === undefined)
-    findings.push({ path: at, message: `no credential has this name; ${known(namesOf(all))}` })
-  if (admin?.['database_role'] !== undefined)
-    findings.push({ path: at, message: 'a credential that is there to stay is needed' })
-  return [...findings, ...grantChecks(role, [...path, 'database_role'])]
-}
-
-/** A credential has one source, and the keys that go with it. */
-const credentialChecks = (root: Tree): Finding[] =>
-  listAt(root, 'credentials').flatMap((credential, index) => {
-    const path = ['credentials', index]
-    const given = sources.filter((key) => credential[key] !== undefined)
-    if (given.length !== 1)
-      return [
-        {
-          path,
-          message:
-            given.length === 0
-              ? `has no source: give one of ${sources.join(', ')}`
-              : `has ${given.length} sources: keep one of ${given.join(', ')}`,
-        },
-      ]
-    const users = ['user', 'user_file'].filter((key) => credential[key] !== undefined)
-    if (given[0] === 'database_role') return databaseRoleChecks(root, credential, path, users)
-    if (users.length === 0) return [{ path, message: 'user is missing (or user_file)' }]
-    return users.length > 1 ? [{ path, message: 'user and user_file: keep one of them' }] : []
-  })
 
 const issuerChecks = (root: Tree): Finding[] => {
   const issuers = listAt(root, 'issuers')
@@ -191,14 +87,6 @@ const issuerChecks = (root: Tree): Finding[] => {
     }
     return findings
   })
-}
-
-/** cert_file and key_file come together. */
-const certificatePairs = (tree: Tree, at: Path): Finding[] => {
-  const has = (key: string): boolean => tree[key] !== undefined
-  if (has('cert_file') === has('key_file')) return []
-  const missing = has('cert_file') ? 'key_file' : 'cert_file'
-  return [{ path: at, message: `${missing} is missing: certificate and key come together` }]
 }
 
 const adapterChecks = (root: Tree): Finding[] => {
@@ -296,6 +184,7 @@ export const crossReferenceErrors = (root: unknown): readonly Finding[] => {
     ...maskingChecks(root),
     ...credentialReferences(root),
     ...credentialChecks(root),
+    ...vaultChecks(root),
     ...policyReferences(root, listAt(root, 'policies')),
     ...apiReferences(root),
     ...adapterChecks(root),

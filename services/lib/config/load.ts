@@ -43,19 +43,21 @@ const absolutePaths = (node: unknown, folder: string): unknown => {
   )
 }
 
+/** Keys whose values are secrets. */
+const secret_keys = new Set(['password', 'token', 'secret_id'])
+
 const literalSecrets = (source: Source, value: unknown, path: Path = []): ConfigProblem[] => {
   if (value === null || typeof value !== 'object') return []
   return Object.entries(value).flatMap(([name, item]: [string, unknown]) => {
     const here = [...path, Array.isArray(value) ? Number(name) : name]
-    if (name !== 'password') return literalSecrets(source, item, here)
+    if (!secret_keys.has(name)) return literalSecrets(source, item, here)
     const written = source.writtenAt(here)
     return typeof written === 'string' && !written.includes('${')
       ? [
           {
             ...source.placeOf(here),
             path: pathText(here),
-            message:
-              'a password stands here in a file that everyone on this machine can read; chmod 600 it or use ${file:PATH}',
+            message: `a ${name === 'password' ? name : 'secret'} stands here in a file that everyone on this machine can read; chmod 600 it or use \${file:PATH}`,
           },
         ]
       : []

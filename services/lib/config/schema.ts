@@ -7,6 +7,7 @@ import { policies, policy_file, policy_mode } from './sections/policies.ts'
 import { targets } from './sections/targets.ts'
 import { api } from './sections/api.ts'
 import { gateway, listeners } from './sections/gateway.ts'
+import { vaults } from './sections/vaults.ts'
 import { clickhouse, forward, log } from './sections/pipeline.ts'
 import { name, path } from './scalars.ts'
 import type { Secret } from './secret.ts'
@@ -26,6 +27,7 @@ export const configSchema = z
     issuers,
     targets,
     credentials,
+    vaults,
     policies,
     policy_file,
     policy_mode,
@@ -53,6 +55,8 @@ export type Config = ReadonlyDeep<z.output<typeof configSchema>>
 export type IssuerConfig = Config['issuers'][number]
 export type TargetConfig = Config['targets'][number]
 export type CredentialConfig = Config['credentials'][number]
+export type VaultConfig = Config['vaults'][number]
+export type VaultSourceConfig = NonNullable<CredentialConfig['vault']>
 export type DatabaseRoleConfig = NonNullable<CredentialConfig['database_role']>
 export type ClickHouseConfig = Config['clickhouse']
 export type SinkConfig = Config['forward']['sinks'][number]

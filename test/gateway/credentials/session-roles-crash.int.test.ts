@@ -43,7 +43,7 @@ const start = () =>
           roles: [{ name: 'app', credential: 'session' }],
         },
       ],
-      policies: [{ name: 'tests', effect: 'allow' }],
+      policies: [{ name: 'tests', effect: 'allow', actions: ['*'] }],
     },
   })
 

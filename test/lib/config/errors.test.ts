@@ -103,7 +103,7 @@ api: 3
   - { name: good, user_file: ./u, password_file: ./p }
 `
     expect(space.errors(content)).toEqual([
-      'cairn.yaml:2:5: credentials[0]: has no source: give one of password, password_file, password_env, database_role',
+      'cairn.yaml:2:5: credentials[0]: has no source: give one of password, password_file, password_env, vault, database_role',
       'cairn.yaml:3:5: credentials[1]: has 2 sources: keep one of password, password_file',
       'cairn.yaml:4:5: credentials[2]: user is missing (or user_file)',
       'cairn.yaml:5:5: credentials[3]: user and user_file: keep one of them',
@@ -125,6 +125,36 @@ api: 3
       'cairn.yaml:4:66: credentials[0].database_role.grants[1]: {role} is missing',
       'cairn.yaml:6:32: credentials[1].database_role.lifetime_s: expected a whole number, 1 to 604800',
       'cairn.yaml:6:22: credentials[1].database_role.admin: a credential that is there to stay is needed',
+    ])
+  })
+
+  test('a vault is logged in to in one way, over TLS, and a credential names one place in it', () => {
+    const content = `vaults:
+  - { name: a, url: 'http://vault.example.com', auth: {} }
+  - { name: b, url: 'https://u:p@vault.example.com/v1', auth: { token: t, token_file: ./t } }
+  - { name: c, url: 'http://127.0.0.1:8200', auth: { app_role: { role_id: r } }, tls: { cert_file: ./c } }
+  - { name: c, url: 'https://vault.example.com', auth: { jwt: { role: r, jwt_file: ./j } } }
+credentials:
+  - { name: a, vault: { server: nope, kv: { path: ../../sys } } }
+  - { name: b, user: u, vault: { server: a, database: { role: r } } }
+  - { name: c, vault: { server: a } }
+  - { name: d, database_role: { admin: b } }
+`
+    const lines = space.errors(content).map((error) => error.replace(/^(cairn.yaml:\d+):\d+/, '$1'))
+    expect(lines).toEqual([
+      'cairn.yaml:2: vaults[0].auth: give one of token, token_file, app_role, jwt',
+      'cairn.yaml:2: vaults[0].url: expected https:// (http:// is for loopback only)',
+      'cairn.yaml:3: vaults[1].auth: keep one of token, token_file',
+      'cairn.yaml:3: vaults[1].url: a user or password in the URL is not accepted',
+      'cairn.yaml:3: vaults[1].url: expected the server alone: nothing after the host and port',
+      'cairn.yaml:4: vaults[2].tls: key_file is missing: certificate and key come together',
+      'cairn.yaml:4: vaults[2].auth.app_role: give one of secret_id, secret_id_file',
+      'cairn.yaml:5: vaults[3].name: another vault has this name already',
+      'cairn.yaml:7: credentials[0].vault.kv.path: expected names with "/" between them, without "/" at the ends',
+      'cairn.yaml:7: credentials[0].vault.server: no vault has this name; known: a, b, c',
+      'cairn.yaml:8: credentials[1].user: user is not for vault.database: the vault names the user',
+      'cairn.yaml:9: credentials[2].vault: give one of kv, database',
+      'cairn.yaml:10: credentials[3].database_role.admin: a credential that is there to stay is needed',
     ])
   })
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { vaultSource } from './vaults.ts'
 import { name, path, secret, text, whole } from '../scalars.ts'
 
 const variable = (doc: string) =>
@@ -67,11 +68,12 @@ export const credentials = z
       password_env: variable(
         'Environment variable of the gateway with the password.',
       ).exactOptional(),
+      vault: vaultSource.exactOptional(),
       database_role: databaseRole.exactOptional(),
     }),
   )
   .max(1000)
   .default([])
   .describe(
-    'Credentials of targets; clients never see them. Each has exactly one source: password, password_file, password_env or database_role.',
+    'Credentials of targets; clients never see them. Each has exactly one source: password, password_file, password_env, vault or database_role.',
   )
