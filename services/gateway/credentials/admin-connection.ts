@@ -1,6 +1,7 @@
 import { CairnError } from '#lib/error.ts'
 import { openSideQueries, type SideQueries } from '../protocols/postgres/side-queries.ts'
 import type { PostgresTarget } from '../protocols/postgres/target.ts'
+import { openPlaces } from './places.ts'
 import type { CredentialSource } from './source.ts'
 
 /** Connections of one gateway process to one target for making and dropping roles; more wait. */
@@ -22,7 +23,7 @@ export interface Administration {
    */
   with<Result>(
     where: AdminConnection,
-    work: (queries: SideQueries, user: string) => Promise<Result>,
+    work: (queries: SideQueries) => Promise<Result>,
   ): Promise<Result>
 }
 
@@ -30,24 +31,7 @@ export const openAdministration = (
   target: PostgresTarget,
   admin: CredentialSource,
 ): Administration => {
-  let busy = 0
-  const waiting: (() => void)[] = []
-
-  const enter = async (): Promise<void> => {
-    if (busy < connections_max) {
-      busy++
-      return
-    }
-    if (waiting.length >= waiting_max)
-      throw new CairnError('limit_exceeded', 'too many sessions wait for their roles')
-    // Whoever leaves hands its place on.
-    await new Promise<void>((resolve) => waiting.push(resolve))
-  }
-  const leave = (): void => {
-    const next = waiting.shift()
-    if (next === undefined) busy--
-    else next()
-  }
+  const places = openPlaces(connections_max, waiting_max)
 
   const connect = async ({ database, signal }: AdminConnection) => {
     const { name, host, port, connect_timeout_ms } = target.config
@@ -64,21 +48,15 @@ export const openAdministration = (
       signal,
     })
     if (!opened.ok) throw new CairnError('target_unavailable', opened.detail)
-    return { queries: opened.queries, user: credential.user }
+    return opened.queries
   }
 
   return {
     target,
-    with: async (where, work) => {
-      await enter()
-      try {
-        if (where.signal.aborted) throw new CairnError('target_unavailable', 'it was given up')
-        const { queries, user } = await connect(where)
-        await using _closing = queries
-        return await work(queries, user)
-      } finally {
-        leave()
-      }
-    },
+    with: (where, work) =>
+      places.with(where.signal, async () => {
+        await using queries = await connect(where)
+        return await work(queries)
+      }),
   }
 }

@@ -13,6 +13,8 @@ import { openRoleSweep, type RoleSweep } from './role-sweep.ts'
 import type { CredentialSource } from './source.ts'
 import { openStored } from './stored.ts'
 import type { Swept } from './swept.ts'
+import { openVaultSource } from './vault/source.ts'
+import { openVaults, type Vault } from './vault/vault.ts'
 
 export type BrokerDeps = {
   /** Name of the gateway process. */
@@ -38,14 +40,15 @@ type Shared = {
   readonly deps: BrokerDeps
   /** 8 hex digits, random for this start. */
   readonly boot: string
-  readonly stored: ReadonlyMap<string, CredentialSource>
+  /** Those that are there to stay: what makes roles is one of them. */
+  readonly lasting: ReadonlyMap<string, CredentialSource>
   readonly stack: AsyncDisposableStack
   readonly swept: () => void
 }
 
 /** The source of per-session roles, with a sweep for each target that has them. */
 const openRoles = (
-  { config, deps, boot, stored, stack, swept }: Shared,
+  { config, deps, boot, lasting, stack, swept }: Shared,
   credential: CredentialConfig,
   role: DatabaseRoleConfig,
 ): CredentialSource => {
@@ -55,7 +58,7 @@ const openRoles = (
     gateway: deps.gateway_name,
     boot,
   }
-  const admin = stored.get(role.admin)
+  const admin = lasting.get(role.admin)
   const own = openOwnRoles((target) => sweeps.get(target)?.soon())
   const administrations = new Map<string, Administration>()
   const sweeps = new Map<string, RoleSweep>()
@@ -87,13 +90,25 @@ const openRoles = (
   })
 }
 
+/** What stands somewhere, or comes from a vault. Null for a vault that is not configured. */
+const openLasting = (
+  credential: CredentialConfig,
+  vaults: ReadonlyMap<string, Vault>,
+  deps: BrokerDeps,
+): CredentialSource | null => {
+  const { vault } = credential
+  if (vault === undefined) return openStored(credential, deps.env)
+  const server = vaults.get(vault.server)
+  return server === undefined ? null : openVaultSource(credential, vault, server, deps.now_ms)
+}
+
 const openSources = (shared: Shared): ReadonlyMap<string, CredentialSource> =>
   new Map(
     shared.config.credentials.flatMap((credential) => {
       const { name, database_role } = credential
       const source =
         database_role === undefined
-          ? shared.stored.get(name)
+          ? shared.lasting.get(name)
           : openRoles(shared, credential, database_role)
       return source === undefined ? [] : [[name, source] as const]
     }),
@@ -102,21 +117,26 @@ const openSources = (shared: Shared): ReadonlyMap<string, CredentialSource> =>
 /**
  * Opens the sources of all credentials of a configuration. Disposing it ends what is still issued: at that time no session is open any
  * more.
+ *
+ * @throws CairnError('config_invalid') a certificate file of a vault cannot be read
  */
-export const openCredentialBroker = (
-  config: Pick<Config, 'deployment' | 'targets' | 'credentials'>,
+export const openCredentialBroker = async (
+  config: Pick<Config, 'deployment' | 'targets' | 'credentials' | 'vaults'>,
   deps: BrokerDeps,
-): CredentialBroker => {
+): Promise<CredentialBroker> => {
   const outcomes = openMetrics()
   const stack = new AsyncDisposableStack()
+  const vaults = stack.use(await openVaults(config))
   const boot = randomBytes(4).toString('hex')
-  const stored = new Map(
-    config.credentials
-      .filter(({ database_role }) => database_role === undefined)
-      .map((credential) => [credential.name, openStored(credential, deps.env)]),
+  const lasting = new Map(
+    config.credentials.flatMap((credential) => {
+      if (credential.database_role !== undefined) return []
+      const source = openLasting(credential, vaults.byName, deps)
+      return source === null ? [] : [[credential.name, source] as const]
+    }),
   )
   const swept = (): void => outcomes.inc({ outcome: 'swept' })
-  const sources = openSources({ config, deps, boot, stored, stack, swept })
+  const sources = openSources({ config, deps, boot, lasting, stack, swept })
   const roles = new Map(
     config.targets.map((target) => [
       target.name,

@@ -95,9 +95,10 @@ const revoked = async (principal: string): Promise<DecodedEvent['event'] | undef
 
 /** A session with an open transaction and a statement that runs for long: the backend does not see that its client is gone. */
 const busySession = async () => {
-  const session = await throughGateway(cairn.ports['postgres']!, await issuer.token({}), {
-    user: 'app',
-  })
+  // Right after a start the listener may not be there yet.
+  const session = await eventually('a session', async () =>
+    throughGateway(cairn.ports['postgres']!, await issuer.token({}), { user: 'app' }),
+  )
   await session.client.query('create table if not exists left_over (id int)').catch(() => undefined)
   session.client.query('select pg_sleep(600)').catch(() => undefined)
   await eventually('it runs', async () => (await backends()).length === 1)

@@ -212,7 +212,7 @@ describe('the source of session roles', () => {
       credentials: credentials(role),
     })
     const swept: Swept[] = []
-    const broker = openCredentialBroker(config, {
+    const broker = await openCredentialBroker(config, {
       gateway_name: more.gateway ?? 'gw-source/0',
       targets: await openTargets(config),
       env: {},

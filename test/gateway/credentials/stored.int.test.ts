@@ -64,7 +64,7 @@ describe('credentials that stand somewhere', () => {
       },
     ]
     for (const { source, user, password } of sources) {
-      await using opened = broker(source, { SHOP_PASSWORD: `${planted}Environment` })
+      await using opened = await broker(source, { SHOP_PASSWORD: `${planted}Environment` })
       const credential = await opened.issue(request())
       expect(credential).toMatchObject({ name: 'shop-app', kind: 'static', user, expires_us: null })
       expect(credential?.password.reveal()).toBe(planted + password)
@@ -74,7 +74,7 @@ describe('credentials that stand somewhere', () => {
   })
 
   it('a role that the target does not have has none', async () => {
-    await using opened = broker({ user: 'app', password: 'x' })
+    await using opened = await broker({ user: 'app', password: 'x' })
     expect(opened.issue(request('other'))).toBeUndefined()
     expect(opened.issue({ ...request(), target: 'other' })).toBeUndefined()
   })
@@ -91,7 +91,7 @@ describe('credentials that stand somewhere', () => {
     await writeFile(join(folder, 'large'), planted.repeat(6000))
     await writeFile(join(folder, 'zero'), `${planted}\0`)
     const [key, value] = Object.entries(source)[0]!
-    await using opened = broker({
+    await using opened = await broker({
       user: 'app',
       [key]: key === 'password_file' ? join(folder, value) : value,
     })
