@@ -168,7 +168,7 @@ describe.skipIf(binary === null)('credentials from OpenBao', () => {
       ['a secret without its keys', { user: 'x', word: 'y' }, 'no text under the key username'],
       ['a secret without a password', { username: 'x' }, 'no text under the key password'],
     ])('%s is no credential', async (_what, secret, words) => {
-      await putSecret(secret as Record<string, string>)
+      await putSecret(secret)
       await using broker = await openBroker(kv, root())
       expect(await failureOf(broker)).toContain(
         `credential shop-app: secret/data/shop/app has ${words}`,
