@@ -78,6 +78,8 @@ const command = (text: string, analysis: SqlAnalysis): PolicyCommand => ({
   statement: {
     text,
     text_bytes: text.length,
+    secrets: [],
+    masked: [],
     verb: firstVerb(analysis),
     statements: analysis.ok ? analysis.statements : [],
     analysis,
@@ -105,7 +107,7 @@ const run = async (): Promise<readonly Row[]> => {
     ['decision of a session, 50 policies', () => evaluateSession(set, request, now_ms)],
     [
       'decision of a command',
-      (index) => session.command(set, command(simple(index), known), now_ms),
+      (index) => session.command(set, command(simple(index), known), null, now_ms),
     ],
     [
       'analysis, redaction, decision',
@@ -113,7 +115,7 @@ const run = async (): Promise<readonly Row[]> => {
         const text = simple(index)
         const analysis = analyzer.analyze(text)
         redactSecrets(text, analysis)
-        session.command(set, command(text, analysis), now_ms)
+        session.command(set, command(text, analysis), null, now_ms)
       },
     ],
   ]

@@ -46,6 +46,7 @@ describe('the command', () => {
       'commands',
       'replay',
       'config check',
+      'policy test',
       'topics apply',
     ])
       expect(help.stdout).toMatch(new RegExp(`^ {2}${name} {2,}\\S`, 'm'))

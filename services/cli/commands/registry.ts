@@ -3,6 +3,7 @@ import { approvalsCommand } from './approvals.ts'
 import { commandsCommand } from './commands.ts'
 import { configCheck } from './config-check.ts'
 import { approveCommand, denyCommand } from './decide.ts'
+import { policyTest } from './policy-test.ts'
 import { replayCommand } from './replay.ts'
 import { sessions } from './sessions.ts'
 import { tokenCommand } from './token.ts'
@@ -20,5 +21,6 @@ export const commands: readonly Command[] = [
   denyCommand,
   replayCommand,
   configCheck,
+  policyTest,
   topicsApply,
 ]

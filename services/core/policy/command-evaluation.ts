@@ -19,6 +19,9 @@ export type PolicyCommand = {
     readonly text: string
     /** Length as received. */
     readonly text_bytes: number
+    /** What was replaced in it. */
+    readonly secrets: readonly unknown[]
+    readonly masked: readonly unknown[]
     /** Of the first statement; `empty` for none, `unknown` for what the gateway never saw. */
     readonly verb: string
     /** With those that an EXECUTE runs. */
@@ -32,8 +35,6 @@ export type PolicyCommand = {
     /** On the wire; -1 for NULL. */
     readonly value_bytes: number
   }[]
-  /** Null or absent when it is not known. */
-  readonly search_path?: SearchPath
 }
 
 /** Values of a command that are together no longer than this are never cut. */
@@ -49,6 +50,9 @@ export const effectsOf = ({ statement }: PolicyCommand): readonly Effect[] => {
     effects.length === 0 ? [effectOn(own)] : effects,
   )
 }
+
+const wholeText = ({ text, text_bytes, secrets, masked }: PolicyCommand['statement']): boolean =>
+  secrets.length === 0 && masked.length === 0 && Buffer.byteLength(text) === text_bytes
 
 const wholeParameters = (
   parameters: PolicyCommand['parameters'],
@@ -77,7 +81,7 @@ const conditionCommand = (
   const values = wholeParameters(parameters)
   return {
     ...base,
-    ...(Buffer.byteLength(statement.text) === statement.text_bytes ? { text: statement.text } : {}),
+    ...(wholeText(statement) ? { text: statement.text } : {}),
     ...(values === undefined ? {} : { parameters: values }),
   }
 }
@@ -205,13 +209,13 @@ const decideEmpty = (rules: readonly ScopedRule[]): Outcome => {
 export const evaluateCommand = (
   scope: SessionScope,
   command: PolicyCommand,
+  path: SearchPath,
   now_ms: number,
 ): CommandDecision => {
   const effects = effectsOf(command)
   const { analysis } = command.statement
   const risk = riskOf(analysis.ok ? effects : undefined)
   if (!analysis.ok) return refusedUnread(scope, risk)
-  const path = command.search_path ?? null
   const facts = conditionCommand(command, effects, risk, scope.volatile)
   const decided = withDryRules(scope, (rules) =>
     effects.length === 0

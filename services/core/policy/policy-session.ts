@@ -10,15 +10,21 @@ import { sessionScope, type SessionScope } from './session-scope.ts'
 /** Decides for one session, whatever policy is in force when it is asked. */
 export interface PolicySession {
   session(set: PolicySet, now_ms: number): Decision
-  command(set: PolicySet, command: PolicyCommand, now_ms: number): CommandDecision
+  /** `path`: where its names are looked up. */
+  command(set: PolicySet, command: PolicyCommand, path: SearchPath, now_ms: number): CommandDecision
 }
 
 type Kept = { readonly verb: string; readonly decision: CommandDecision }
 
 /** Decisions by a statement's effects, which an analyzer gives once for all texts that are alike. Forgotten with them. */
-type Memory = { readonly path: string; readonly decisions: WeakMap<readonly Effect[], Kept> }
+type Memory = { readonly path: SearchPath; readonly decisions: WeakMap<readonly Effect[], Kept> }
 
-const pathKey = (path: SearchPath | undefined): string => path?.join('\0') ?? '\0'
+const samePath = (one: SearchPath, other: SearchPath): boolean =>
+  one === other ||
+  (one !== null &&
+    other !== null &&
+    one.length === other.length &&
+    one.every((schema, index) => schema === other[index]))
 
 /**
  * Opens the decisions of a session. The rules about it are chosen once per policy, and the decision about a statement is kept as long as
@@ -26,7 +32,7 @@ const pathKey = (path: SearchPath | undefined): string => path?.join('\0') ?? '\
  */
 export const openPolicySession = (request: SessionRequest): PolicySession => {
   let scope: SessionScope | undefined
-  let memory: Memory = { path: '', decisions: new WeakMap() }
+  let memory: Memory = { path: null, decisions: new WeakMap() }
 
   const scopeOf = (set: PolicySet, now_ms: number): SessionScope => {
     if (scope?.set === set) return scope
@@ -37,17 +43,16 @@ export const openPolicySession = (request: SessionRequest): PolicySession => {
 
   return {
     session: (set, now_ms) => decideSession(scopeOf(set, now_ms), request),
-    command: (set, command, now_ms) => {
+    command: (set, command, path, now_ms) => {
       const at = scopeOf(set, now_ms)
       const [only, ...others] = command.statement.statements
       const { analysis, verb } = command.statement
       if (at.volatile || only === undefined || others.length > 0 || !analysis.ok)
-        return evaluateCommand(at, command, now_ms)
-      const path = pathKey(command.search_path)
-      if (path !== memory.path) memory = { path, decisions: new WeakMap() }
+        return evaluateCommand(at, command, path, now_ms)
+      if (!samePath(path, memory.path)) memory = { path, decisions: new WeakMap() }
       const kept = memory.decisions.get(only.effects)
       if (kept !== undefined && kept.verb === verb) return kept.decision
-      const decision = evaluateCommand(at, command, now_ms)
+      const decision = evaluateCommand(at, command, path, now_ms)
       memory.decisions.set(only.effects, { verb, decision })
       return decision
     },

@@ -13,9 +13,6 @@ import type { CompiledRule } from './policy-set.ts'
 const namesObjectsOf = ({ actions }: CompiledRule, action: string): boolean =>
   isRelational(action) || (actions !== undefined && !actions.relational)
 
-const pathFor = (action: string, path: SearchPath): SearchPath =>
-  namesAnything(action) ? null : path
-
 const concernsObject = (rule: CompiledRule, { action, object }: Effect, path: SearchPath) => {
   const { objects, object_text, actions } = rule
   if (objects === undefined || object_text === undefined) return true
@@ -24,7 +21,7 @@ const concernsObject = (rule: CompiledRule, { action, object }: Effect, path: Se
   if (!namesObjectsOf(rule, action)) return actions !== undefined && !actions.all
   if (!isRelational(action)) return object === '' || object_text(object)
   if (object === '') return !isEmptyHanded(action)
-  return objects.concerns(object, pathFor(action, path))
+  return objects.concerns(object, path)
 }
 
 const concernsColumns = ({ columns }: CompiledRule, effect: Effect): boolean =>
@@ -45,7 +42,8 @@ const permitsObject = (rule: CompiledRule, { action, object }: Effect, path: Sea
   if (!namesObjectsOf(rule, action)) return true
   if (!isRelational(action)) return object_text(object)
   if (object === '') return isEmptyHanded(action) || object_text('')
-  return objects.permits(object, pathFor(action, path))
+  // A role or a database is in no schema, whatever the search path.
+  return objects.permits(object, namesAnything(action) ? null : path)
 }
 
 /**

@@ -39,6 +39,7 @@ export const openDecider = (policy: PolicyHolder, clock: () => number): Decider 
         policy_digest: decision.policy_digest,
       }
     },
-    command: (facts, command) => sessionOf(facts).command(policy.current().set, command, clock()),
+    command: (facts, command, path) =>
+      sessionOf(facts).command(policy.current().set, command, path, clock()),
   }
 }

@@ -18,7 +18,10 @@ const policyFileSchema = z
   .strictObject({ policies, subjects, cases })
   .describe('Policies of Cairn, and cases to test them with.')
 
-type PolicyFile = ReadonlyDeep<z.output<typeof policyFileSchema>>
+export type PolicyFile = ReadonlyDeep<z.output<typeof policyFileSchema>>
+
+export type PolicyCase = PolicyFile['cases'][number]
+export type PolicySubject = PolicyFile['subjects'][string]
 
 /** JSON Schema (2020-12) of a policy file. */
 export const policyFileJsonSchema = (): JsonSchema => {

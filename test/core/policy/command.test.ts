@@ -15,20 +15,20 @@ beforeAll(async () => {
   analyzer = createSqlAnalyzer(await loadSqlParser())
 })
 
-const sqlCommand = (text: string, more: Partial<PolicyCommand> = {}): PolicyCommand => {
+const sqlCommand = (text: string): PolicyCommand => {
   const analysis = analyzer.analyze(text)
   return {
     kind: 'query',
     statement: {
       text,
       text_bytes: Buffer.byteLength(text),
+      secrets: [],
+      masked: [],
       verb: firstVerb(analysis),
       statements: analysis.ok ? analysis.statements : [],
       analysis,
     },
     parameters: [],
-    search_path: ['public'],
-    ...more,
   }
 }
 
@@ -51,12 +51,13 @@ const effectCommand = (...effects: readonly Effect[]): PolicyCommand => ({
   statement: {
     text: '',
     text_bytes: 0,
+    secrets: [],
+    masked: [],
     verb: 'x',
     statements: [{ verb: 'x', effects }],
     analysis: analysed,
   },
   parameters: [],
-  search_path: null,
 })
 
 const hold = { groups: ['dba', 'lead'], quorum: 1, expires_s: 900 }
@@ -64,11 +65,12 @@ const hold = { groups: ['dba', 'lead'], quorum: 1, expires_s: 900 }
 const decideAll = (
   rules: readonly PolicyRule[],
   command: PolicyCommand,
-  dry_run = false,
+  options: { readonly dry_run?: boolean; readonly path?: readonly string[] | null } = {},
 ): CommandDecision =>
   openPolicySession(sessionRequest).command(
-    compilePolicies(rules, 'digest', { dry_run }),
+    compilePolicies(rules, 'digest', { dry_run: options.dry_run ?? false }),
     command,
+    options.path === undefined ? ['public'] : options.path,
     now_ms,
   )
 
@@ -136,7 +138,7 @@ describe('a command', () => {
   it('is denied when it could not be parsed, also in a dry run', () => {
     for (const dry_run of [false, true])
       expect(
-        decideAll([rule('a', { actions: ['*'] })], sqlCommand('selec 1'), dry_run),
+        decideAll([rule('a', { actions: ['*'] })], sqlCommand('selec 1'), { dry_run }),
       ).toMatchObject({
         outcome: 'deny',
         rules: [builtin_rules.unparsed],
@@ -273,19 +275,18 @@ describe('objects', () => {
   })
 
   it('without a schema may be anything while the search path is not known', () => {
-    const unknown = (text: string) => sqlCommand(text, { search_path: null })
+    const unknown = (rules: readonly PolicyRule[]) =>
+      decideAll(rules, sqlCommand('select * from orders'), { path: null }).outcome
     const allow = rule('a', { objects: ['public.*'] })
-    expect(decideAll([allow], unknown('select * from orders')).outcome).toBe('deny')
+    expect(unknown([allow])).toBe('deny')
     const rules = [rule('all'), rule('no', { effect: 'deny', objects: ['audit.*'] })]
-    expect(decideAll(rules, unknown('select * from orders')).outcome).toBe('deny')
+    expect(unknown(rules)).toBe('deny')
   })
 
   it('are allowed only if every schema of the search path is', () => {
-    const at = (...search_path: string[]) =>
-      decideAll(
-        [rule('a', { objects: ['app_*.*'] })],
-        sqlCommand('select * from t', { search_path }),
-      ).outcome
+    const at = (...path: string[]) =>
+      decideAll([rule('a', { objects: ['app_*.*'] })], sqlCommand('select * from t'), { path })
+        .outcome
     expect(at('app_one', 'app_two')).toBe('allow')
     expect(at('app_one', 'public')).toBe('deny')
     expect(at()).toBe('deny')
@@ -447,12 +448,14 @@ describe('a dry run', () => {
   })
 
   it('of the whole policy enforces nothing and holds nothing', () => {
-    expect(decideAll([], sqlCommand('drop table t'), true)).toMatchObject({
+    expect(decideAll([], sqlCommand('drop table t'), { dry_run: true })).toMatchObject({
       outcome: 'deny',
       dry_run: true,
     })
     expect(
-      decideAll([rule('held', { effect: 'hold', hold })], sqlCommand('drop table t'), true),
+      decideAll([rule('held', { effect: 'hold', hold })], sqlCommand('drop table t'), {
+        dry_run: true,
+      }),
     ).toMatchObject({ outcome: 'hold', dry_run: true, hold: null })
   })
 })

@@ -23,23 +23,23 @@ const commandOf = (
   effects: readonly Effect[],
   more: {
     readonly text?: string
-    readonly path?: readonly string[] | null
     readonly parameters?: PolicyCommand['parameters']
     readonly text_bytes?: number
   } = {},
 ): PolicyCommand => {
-  const { text = 'x', path = null, parameters = [] } = more
+  const { text = 'x', parameters = [] } = more
   return {
     kind: 'query',
     statement: {
       text,
       text_bytes: more.text_bytes ?? text.length,
+      secrets: [],
+      masked: [],
       verb: 'x',
       statements: [{ verb: 'x', effects }],
       analysis,
     },
     parameters,
-    search_path: path,
   }
 }
 
@@ -48,20 +48,22 @@ describe('the decisions of a session', () => {
     const set = compilePolicies([rule('a')], 'one')
     const session = openPolicySession(sessionRequest)
     const effects = [effectOn('select', 'public.t')]
-    const first = session.command(set, commandOf(effects), now_ms)
-    expect(session.command(set, commandOf(effects, { text: 'y' }), now_ms)).toBe(first)
-    expect(session.command(set, commandOf([...effects]), now_ms)).not.toBe(first)
+    const first = session.command(set, commandOf(effects), null, now_ms)
+    expect(session.command(set, commandOf(effects, { text: 'y' }), null, now_ms)).toBe(first)
+    expect(session.command(set, commandOf([...effects]), null, now_ms)).not.toBe(first)
   })
 
   it('are made anew by a policy that came later', () => {
     const session = openPolicySession(sessionRequest)
     const command = commandOf([effectOn('select', 'public.t')])
-    expect(session.command(compilePolicies([rule('a')], 'one'), command, now_ms)).toMatchObject({
+    expect(
+      session.command(compilePolicies([rule('a')], 'one'), command, null, now_ms),
+    ).toMatchObject({
       outcome: 'allow',
       policy_digest: 'one',
     })
     const later = compilePolicies([rule('no', { effect: 'deny' })], 'two')
-    expect(session.command(later, command, now_ms)).toMatchObject({
+    expect(session.command(later, command, null, now_ms)).toMatchObject({
       outcome: 'deny',
       rules: ['no'],
       policy_digest: 'two',
@@ -73,7 +75,7 @@ describe('the decisions of a session', () => {
     const session = openPolicySession(sessionRequest)
     const effects = [effectOn('select', 't')]
     const at = (path: readonly string[] | null) =>
-      session.command(set, commandOf(effects, { path }), now_ms).outcome
+      session.command(set, commandOf(effects), path, now_ms).outcome
     expect([at(['public']), at(['audit']), at(null), at(['public'])]).toEqual([
       'allow',
       'deny',
@@ -86,12 +88,14 @@ describe('the decisions of a session', () => {
     const effects = [effectOn('select', 't')]
     const text = compilePolicies([rule('a', { when: 'command.text == "x"' })], 'one')
     const session = openPolicySession(sessionRequest)
-    expect(session.command(text, commandOf(effects), now_ms).outcome).toBe('allow')
-    expect(session.command(text, commandOf(effects, { text: 'y' }), now_ms).outcome).toBe('deny')
+    expect(session.command(text, commandOf(effects), null, now_ms).outcome).toBe('allow')
+    expect(session.command(text, commandOf(effects, { text: 'y' }), null, now_ms).outcome).toBe(
+      'deny',
+    )
     const hours = compilePolicies([rule('a', { when: 'now.getHours() < 18' })], 'two')
-    expect(session.command(hours, commandOf(effects), now_ms).outcome).toBe('allow')
+    expect(session.command(hours, commandOf(effects), null, now_ms).outcome).toBe('allow')
     const evening_ms = now_ms + 9 * 3_600_000
-    expect(session.command(hours, commandOf(effects), evening_ms).outcome).toBe('deny')
+    expect(session.command(hours, commandOf(effects), null, evening_ms).outcome).toBe('deny')
   })
 
   it('treat what a condition cannot see as the worst: no allow, but deny and hold', () => {
@@ -101,6 +105,7 @@ describe('the decisions of a session', () => {
       openPolicySession(sessionRequest).command(
         compilePolicies([rule('all'), rule('when', { effect, when })], 'one'),
         command,
+        null,
         now_ms,
       )
     const cut = commandOf(effects, { text: 'x', text_bytes: 2_000_000 })

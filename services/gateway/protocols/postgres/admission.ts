@@ -1,6 +1,7 @@
 import type { Context, Peer, Target } from '#core/events/types.ts'
 import type { Identity } from '#core/identity/identity.ts'
 import type { CommandDecision } from '#core/policy/decision.ts'
+import type { SearchPath } from '#core/policy/object-pattern.ts'
 import type { Authenticator } from '#lib/identity/authenticator.ts'
 import type { CredentialBroker, IssuedCredential } from '../../credentials/port.ts'
 import { sqlstate } from './errors.ts'
@@ -34,7 +35,7 @@ export type SessionFacts = {
 /** The decision point: who may open a session, and which command may run in it. */
 export interface Decider {
   session(facts: SessionFacts): SessionDecision
-  command(facts: SessionFacts, command: CommandFacts): CommandDecision
+  command(facts: SessionFacts, command: CommandFacts, path: SearchPath): CommandDecision
 }
 
 /** What is known of a connection so far: the context of its records, and of its refusal. */

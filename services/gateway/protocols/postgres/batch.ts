@@ -1,3 +1,4 @@
+import type { SearchPath } from '#core/policy/object-pattern.ts'
 import type { Command } from './command.ts'
 import type { NativeError } from './errors.ts'
 import type { Frame } from './frontend-frames.ts'
@@ -64,7 +65,7 @@ export type Item = {
 export type IntakeOptions = {
   readonly state: SessionState
   readonly recorder: SessionRecorder
-  readonly receive: (received: ReceivedCommand) => Received
+  readonly receive: (received: ReceivedCommand, path: SearchPath) => Received
   readonly statements: StatementReader
   readonly message_bytes_max: number
   readonly statements_max: number
@@ -150,7 +151,9 @@ export const recordCommand = (
   received: ReceivedCommand,
   members: readonly Item[],
 ): Command => {
-  const { command, refusal, held } = run.options.receive(received)
+  // Where names are looked up when it runs, which may be elsewhere than when it was prepared.
+  const path = run.state.naming.current().search_path ?? null
+  const { command, refusal, held } = run.options.receive(received, path)
   for (const item of members) {
     item.command = command
     item.refusal = refusal

@@ -246,7 +246,7 @@ const runOpenSession = async (
     ),
     recorder,
     session,
-    decide: (command) => deps.decider.command(facts, command),
+    decide: (command, path) => deps.decider.command(facts, command, path),
     approvals: {
       holds: deps.holds,
       requester: {

@@ -1,5 +1,6 @@
 import type { DecisionMade } from '#core/events/types.ts'
 import { builtin_rules, type CommandDecision, type HoldTerms } from '#core/policy/decision.ts'
+import type { SearchPath } from '#core/policy/object-pattern.ts'
 import { refusalOf as unparsedRefusal } from '#core/sql/refusal.ts'
 import type { SessionRecorder } from '../../recorder/port.ts'
 import { newCommand, type Command } from './command.ts'
@@ -15,8 +16,8 @@ export type CommandFacts = {
   readonly parameters: readonly RecordedParameter[]
 }
 
-/** Decides about one command, at once. */
-export type DecideCommand = (command: CommandFacts) => CommandDecision
+/** Decides about one command, at once. `path`: where its names are looked up now. */
+export type DecideCommand = (command: CommandFacts, path: SearchPath) => CommandDecision
 
 export type ReceivedCommand = CommandFacts & {
   /** Native message types that form it. */
@@ -117,18 +118,18 @@ export const openReceiver = (options: {
   readonly recorder: SessionRecorder
   readonly decide: DecideCommand
   readonly counted: (refused: boolean) => void
-}): ((received: ReceivedCommand) => Received) => {
+}): ((received: ReceivedCommand, path: SearchPath) => Received) => {
   const { recorder, decide } = options
   /** What only describes a held statement goes; the record says so. */
-  const decided = (received: ReceivedCommand): CommandDecision => {
-    const decision = decide(received)
+  const decided = (received: ReceivedCommand, path: SearchPath): CommandDecision => {
+    const decision = decide(received, path)
     if (decision.hold === null || decision.dry_run || !harmless_kinds.has(received.kind))
       return decision
     const reason = `${decision.reason}; it is held when it runs`
     return { ...decision, outcome: 'allow', reason, hold: null }
   }
 
-  return (received) => {
+  return (received, path) => {
     const { statement, kind } = received
     const id = recorder.append('command.received', {
       text: statement.text,
@@ -147,7 +148,7 @@ export const openReceiver = (options: {
       pure_read: statement.pure_read,
       masked: joinCounts(statement.masked, received.masked ?? no_masks),
     })
-    const decision = decided(received)
+    const decision = decided(received, path)
     const own = received.refusal
     recorder.append('decision.made', decisionMade(id, decision, own))
     const allowed = decision.outcome === 'allow' || decision.dry_run
