@@ -78,8 +78,8 @@ with x as (insert into orders (note) values ('a') returning id, note) select * f
 with x as (delete from people returning ssn) insert into orders (note) select ssn from x => - | public.orders.note <- people.ssn
 select ssn from people union select name from people => ssn(people.name,people.ssn)
 select note from orders except select ssn from people => note(orders.note,people.ssn)
-select 'x' intersect select ssn from people => ?column?(people.ssn)
-select ssn from people union all select 'none' order by 1 => ssn(people.ssn)
+select 'x' intersect select ssn from people => ?column?(people.ssn) | 'x'(people.ssn)
+select ssn from people union all select 'none' order by 1 => ssn(people.ssn) | 'none'(people.ssn)
 values (1, 'a'), (2, 'b') => column1() column2()
 select * from (values (1, 'a'), (2, 'b')) v (i, t) => i() t()
 select * from (select 1, ssn from people) q => ?column?() ssn!(people.ssn)
@@ -216,4 +216,50 @@ select id from people where email = any ($1) => id!(people.id) | $1(people.email
 select id from people where ssn = E'\x31' and email = U&'\0041' and name = $q$bob$q$ and id = -5 and tags = B'1' => id!(people.id) | E'\x31'(people.ssn) | U&'\0041'(people.email) | $q$bob$q$(people.name) | -5(people.id) | B'1'(people.tags)
 select 'ü', id from people where name = 'ß' and ssn = 'é' => ?column?() id!(people.id) | 'ß'(people.name) | 'é'(people.ssn)
 select * from people where (ssn, email) = ('1', $2) and extract(year from doc::text::date) = 5 => id!(people.id) name!(people.name) email!(people.email) ssn!(people.ssn) salary!(people.salary) tags!(people.tags) doc!(people.doc) | '1'(people.ssn) | 5(people.doc) | $2(people.email)
+select k from (values (1, 'a'), (2, 'b')) d (k, v), people where v = ssn => k(people.ssn) | 1(people.ssn) | 'a'(people.ssn) | 2(people.ssn) | 'b'(people.ssn) | rows people.ssn
+select q.k from (select d.k, d.v = p.ssn as m from (values (1, 'a'), (2, 'b')) d (k, v), people p) q where q.m => k(people.ssn) | 1(people.ssn) | 'a'(people.ssn) | 2(people.ssn) | 'b'(people.ssn) | rows people.ssn
+select q.note from (select o.note, o.note = p.ssn as m from orders o, people p) q where m => note!(orders.note,people.ssn) | rows orders.note,people.ssn
+select count(*) from (select g <= salary as m from generate_series(1, 1000) g, people) q where m => count(people.salary) | 1(people.salary) | 1000(people.salary) | rows people.salary
+select k from (select k, v from (values (1, 'a')) d (k, v) union all select d2.k, p.ssn from (values (1, 'a')) d2 (k, v), people p) q group by k, v having count(*) > 1 => k(people.ssn) | 1(people.ssn) | 'a'(people.ssn) | 1(people.ssn) | 1(people.ssn) | rows people.ssn
+select k, count(*) from (select k, v from (values (1, 'a')) d (k, v) union select d2.k, p.ssn from (values (1, 'a')) d2 (k, v), people p) q group by k => k(people.ssn) count(people.ssn) | 1(people.ssn) | 'a'(people.ssn) | 1(people.ssn) | rows people.ssn
+select k from (select k, v from (values (1, 'a')) d (k, v) intersect select n, ssn from people, generate_series(1, 2) n) q => k(people.ssn) | 1(people.ssn) | 'a'(people.ssn) | 1(people.ssn) | 2(people.ssn) | rows people.ssn
+select k from ((select 1 as k, 'a' as v union all select 2, 'b') intersect select n, ssn from people, generate_series(1, 2) n) q => k(people.ssn) | 1(people.ssn) | 'a'(people.ssn) | 2(people.ssn) | 'b'(people.ssn) | 1(people.ssn) | 2(people.ssn) | rows people.ssn
+select k, count(*) from (select distinct k, v from (select k, v from (values (1, 'a')) d (k, v) union all select n, ssn from people, generate_series(1, 2) n) r) q group by k => k(people.ssn) count(people.ssn) | 1(people.ssn) | 'a'(people.ssn) | 1(people.ssn) | 2(people.ssn) | rows people.ssn
+select v from (values ('0'), ('1')) t (v) order by v = (select ssn from people where id = 1) desc limit 1 => v(people.id,people.ssn) | '0'(people.id,people.ssn) | '1'(people.id,people.ssn) | 1(people.id,people.ssn)
+select v, id from (select 'D' as v, 1 as id, 'a' as s union all select 'R', id, ssn from people) q order by s => v(people.ssn) id(people.id,people.ssn) | 'D'(people.ssn) | 1(people.id,people.ssn) | 'a'(people.id,people.ssn) | 'R'(people.ssn)
+select 'D' as v, 'a' as s union all select 'R', ssn from people order by 2 => v(people.ssn) s(people.ssn) | 'a'(people.ssn)
+select distinct on (v = ssn) v from (values ('0'), ('1')) t (v), people => v(people.ssn) | '0'(people.ssn) | '1'(people.ssn)
+select min(v) from (values ('0'), ('1')) t (v), people group by v = ssn => min(people.ssn) | '0'(people.ssn) | '1'(people.ssn)
+select v from (values ('0'), ('1')) t (v), people where v = ssn or id = 3 => v(people.ssn) | '0'(people.ssn) | '1'(people.ssn) | 3(people.id) | rows people.ssn
+select g from generate_series(1, 9) g where exists (select 1 from people where salary = g) => g(people.salary) | 1(people.salary) | 9(people.salary) | rows people.salary
+select g from generate_series(1, 9) g where g in (select salary from people) => g(people.salary) | 1(people.salary) | 9(people.salary) | rows people.salary
+select g from generate_series(1, 9) g where (select salary from people limit 1) = g => g(people.salary) | 1(people.salary) | 9(people.salary) | rows people.salary
+select g from generate_series(1, 9) g where g = any (array(select salary from people)) => g(people.salary) | 1(people.salary) | 9(people.salary) | rows people.salary
+select g from generate_series(1, 9) g where row(g, 1) = (select salary, id from people limit 1) => g(people.id,people.salary) | 1(people.id,people.salary) | 9(people.id,people.salary) | 1(people.id,people.salary) | rows people.id,people.salary
+select g from generate_series(1, 9) g where (g, 1) in (select salary, id from people) => g(people.salary) | 1(people.salary) | 9(people.salary) | 1(people.id) | rows people.salary
+select g from generate_series(1, 9) g join people on int4larger(g, salary) = salary => g(people.salary) | int4larger(). <- people.salary | 1(people.salary) | 9(people.salary) | rows people.salary | opaque int4larger
+select g from generate_series(1, 9) g full join people on g = salary => g(people.salary) | 1(people.salary) | 9(people.salary) | rows people.salary
+select g, salary is null from generate_series(1, 9) g left join people on g = salary => g(people.salary) ?column?(people.salary) | 1(people.salary) | 9(people.salary) | rows people.salary
+with d as (select generate_series(1, 9) as g) select g from d, people where g = salary => g(people.salary) | 1(people.salary) | 9(people.salary) | rows people.salary
+select g from generate_series(1, 9) g where case when g = (select salary from people) then true end => g(people.salary) | 1(people.salary) | 9(people.salary) | rows people.salary
+select a.g from generate_series(1, 9) a (g), generate_series(1, 9) b (g), people where a.g = b.g and b.g = salary => g(people.salary) | 1(people.salary) | 9(people.salary) | 1(people.salary) | 9(people.salary) | rows people.salary
+select email, count(*) from people group by email having count(*) > 1 => email!(people.email) count()
+select department, n from (select name as department, count(*) as n from people group by name) q where n > 5 => department!(people.name) n()
+select 'name' as kind, name from people union select 'mail', email from people => kind() name(people.email,people.name)
+select ssn into copies from people union select note from orders => - | copies.ssn <- orders.note,people.ssn
+select count(*) from people, generate_series(1, salary) => count(people.salary) | 1(people.salary) | rows people.salary
+select (select count(*) from generate_series(1, salary)) from people => count(people.salary) | 1(people.salary)
+select count(*) from (select generate_series(1, salary) from people) q => count(people.salary) | 1(people.salary) | rows people.salary
+select count(*) from (select 1 from generate_series(1, 100) limit (select salary from people limit 1)) q => count(people.salary) | 1(people.salary) | 100(people.salary) | rows people.salary
+select array_agg(g) from (select g from generate_series(1, 100) g fetch first (select salary from people limit 1) rows only) q => array_agg(people.salary) | 1(people.salary) | 100(people.salary) | rows people.salary
+select substr('0123456789', salary, 1), ('{1,2,3}'::int[])[salary] from people => substr(people.salary) int4(people.salary) | '0123456789'(people.salary) | 1(people.salary) | '{1,2,3}'(people.salary)
+select name from people p where exists (select 1 from orders o where o.person_id = p.id and o.total > 5) => name!(people.name) | 5(orders.total)
+select p.name, count(o.id) from people p left join orders o on o.person_id = p.id group by p.name having count(o.id) > 1 order by 2 desc => name!(people.name) count(orders.id) | 1(orders.id)
+select date_trunc('day', now()), count(*) from orders group by 1 order by 1 => date_trunc() count()
+create index on people (leak(ssn)) => - | opaque leak
+create table t (a text default leak('x'), b int check (b > 0)) => - | opaque leak
+select count(*) from generate_series(1, 100) g where exists (select 1 from people where g <= salary) => count(people.salary) | 1(people.salary) | 100(people.salary) | rows people.salary
+select id from people where id in (select person_id from orders where total > 5) => id!(orders.person_id,people.id) | 5(orders.total)
+select distinct name from people => name!(people.name)
+select distinct name, email from people order by email => name!(people.name) email!(people.email)
 `

@@ -14,6 +14,9 @@ export type RelationNotes = {
 const text_type = 25
 const first_oid = 20_000
 
+/** The server's functions are all there are, but for names that say otherwise. */
+const isBuiltin = (name: string): boolean => !/^(?:leak|grade|ssn|unknown|own)/.test(name)
+
 export const handCatalog = (
   notes: Readonly<Record<string, RelationNotes>>,
   functions: readonly CatalogFunction[] = [],
@@ -44,7 +47,12 @@ export const handCatalog = (
     },
     relationByOid: (oid) => relations.find((one) => one.oid === oid),
     children: (oid) => relations.filter(({ parents }) => parents.includes(oid)),
-    functions: ({ name }) => functions.filter((one) => one.name === name),
+    functions: ({ schema, name }) => {
+      const own = functions.filter((one) => one.name === name)
+      const builtin = { ...ownFunction(name, 'internal'), schema: 'pg_catalog', builtin: true }
+      const has = isBuiltin(name) && (schema === '' || schema === 'pg_catalog')
+      return has ? [builtin, ...own] : own
+    },
   }
 }
 

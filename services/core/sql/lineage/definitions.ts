@@ -1,6 +1,9 @@
 import type { CatalogRelation } from '../catalog.ts'
 import { child, children, flag, list, names, string, type Child, type TreeNode } from '../node.ts'
+import { functionName } from './calls.ts'
+import { readOperator } from './expressions.ts'
 import type { GraphNode } from './graph.ts'
+import { functionKind } from './known-functions.ts'
 import { fail, type Reading } from './reading.ts'
 import { columnNode, relationColumns, relationPart } from './relations.ts'
 import type { Scope } from './scope.ts'
@@ -13,7 +16,10 @@ const relationOf = (reading: Reading, node: TreeNode, scope: Scope): CatalogRela
     scope.setting.search_path,
   )
 
-/** Their errors show rows: "Key (email)=(...) is duplicated", "invalid input syntax for type integer: ...". */
+/**
+ * Their errors show rows: "Key (email)=(...) is duplicated", "invalid input syntax for type integer: ...". What they call runs then or later
+ * (an index over a function, a default), and may do anything with what it is given.
+ */
 const readNamed = (reading: Reading, at: Child, scope: Scope): void => {
   const stack: Child[] = [at]
   for (let next = stack.pop(); next; next = stack.pop()) {
@@ -22,9 +28,19 @@ const readNamed = (reading: Reading, at: Child, scope: Scope): void => {
       if (relation)
         reading.reads.push(...relationColumns(reading, relation).map(({ node }) => node))
     }
+    if (next.kind === 'FuncCall') noteCallee(reading, next.node, scope)
+    if (next.kind === 'A_Expr') readOperator(reading, names(list(next.node, 'name')))
     reading.budget.steps -= 1
     stack.push(...children(next.kind, next.node))
   }
+}
+
+const noteCallee = (reading: Reading, node: TreeNode, scope: Scope): void => {
+  const called = functionName(node)
+  const candidates = reading.catalog.functions(called, scope.setting.search_path)
+  const kind = functionKind(called, candidates)
+  if (kind === 'unreadable') fail(reading, `${called.name} reads what its arguments name`)
+  if (kind === 'foreign') reading.opaque.add(called.name)
 }
 
 const flow = (reading: Reading, into: string, into_column: string, node: GraphNode): void => {

@@ -3,7 +3,7 @@ import { pure_operators } from '../pure-lists.ts'
 import { callValue } from './calls.ts'
 import { columnRef } from './column-refs.ts'
 import { newNode, valueOf, type Column, type GraphNode, type Value } from './graph.ts'
-import { constantOf, deeper, fail, type Reading } from './reading.ts'
+import { constantOf, deeper, fail, type Comparison, type Reading } from './reading.ts'
 import type { Scope } from './scope.ts'
 
 /** What the value of an expression depends on. */
@@ -202,6 +202,7 @@ const subLink = (reading: Reading, { kind, node }: Child, scope: Scope, judged: 
     const [only] = columns
     if (type === 'EXPR_SUBLINK' && columns.length === 1) row = only?.row
     edges.push(rows)
+    if (reading.conditions > 0) scope.rows.edges.push(rows)
   }
   if (judged) edges.push(...reading.reads.slice(first_read))
   if (test) edges.push(reading.readers.expression(reading, test, scope).node)
@@ -215,7 +216,7 @@ const subquery = (reading: Reading, at: Child, scope: Scope): Value => {
 }
 
 /** Operators of somebody's own run somebody's function. */
-const readOperator = (reading: Reading, parts: readonly string[]): void => {
+export const readOperator = (reading: Reading, parts: readonly string[]): void => {
   const [first = ''] = parts
   const name = parts.at(-1) ?? ''
   if (parts.length === 0) return
@@ -267,9 +268,10 @@ export const readCondition = (reading: Reading, at: Child, scope: Scope): GraphN
         args.map((arg) => readCondition(reading, arg, scope)),
       )
     }
+    reading.conditions += 1
     const nodes = comparedWith(reading, at, scope)
-    for (const node of nodes)
-      reading.comparisons.push({ node, equal: isEquality(at), rows: scope.rows })
+    reading.conditions -= 1
+    for (const node of nodes) reading.comparisons.push({ node, kind: kindOf(at), rows: scope.rows })
     return newNode(reading.budget, nodes)
   })
 
@@ -321,6 +323,7 @@ const comparedWithQuery = (reading: Reading, at: Child, scope: Scope): readonly 
   readOperator(reading, names(list(at.node, 'operName')))
   const { columns, rows } = reading.readers.query(reading, query, scope)
   if (columns.length !== fields.length) fail(reading, 'a row is compared with another kind of row')
+  scope.rows.edges.push(rows)
   return fields.map((field, index) => {
     const { node } = reading.readers.expression(reading, field, scope)
     const column = columns[index]
@@ -329,6 +332,8 @@ const comparedWithQuery = (reading: Reading, at: Child, scope: Scope): readonly 
 }
 
 const equal_kinds = new Set(['AEXPR_OP', 'AEXPR_IN', 'AEXPR_NOT_DISTINCT', 'AEXPR_OP_ANY'])
+
+const kindOf = (at: Child): Comparison['kind'] => (isEquality(at) ? 'equality' : 'other')
 
 const isEquality = ({ kind, node }: Child): boolean => {
   if (kind === 'A_Expr')

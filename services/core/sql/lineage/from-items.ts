@@ -268,6 +268,6 @@ const mergedColumn = (
   const nodes = both.map((column) => column.node)
   const node = newNode(reading.budget, nodes)
   reading.reads.push(...nodes)
-  reading.comparisons.push({ node, equal: true, rows: scope.rows })
+  reading.comparisons.push({ node, kind: 'equality', rows: scope.rows })
   return { ...valueOf(node), name }
 }

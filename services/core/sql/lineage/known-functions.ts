@@ -68,7 +68,8 @@ export const functionKind = (
       break
   }
   if (schema !== '' && schema !== 'pg_catalog') return 'foreign'
-  if (candidates.some(({ builtin }) => !builtin)) return 'foreign'
+  // Nobody knows the function, or it may have been replaced since the catalog was loaded.
+  if (candidates.length === 0 || candidates.some(({ builtin }) => !builtin)) return 'foreign'
   if (pure_functions.has(name) || grammar_functions.has(name)) return 'pure'
   return stateful_functions.has(name) ? 'stateful' : 'foreign'
 }

@@ -1,7 +1,7 @@
-import { child, list, string, type Child, type TreeNode } from '../node.ts'
+import { child, flag, list, string, unmapped, type Child, type TreeNode } from '../node.ts'
 import { readCondition, together } from './expressions.ts'
 import { newNode, reach, valueOf, type Column, type GraphNode } from './graph.ts'
-import { deeper, fail, type Reading } from './reading.ts'
+import { deeper, fail, itemColumns, type Reading } from './reading.ts'
 import { figuredName } from './figured-names.ts'
 import { newScope } from './relations.ts'
 import type { Query, Scope } from './scope.ts'
@@ -80,7 +80,7 @@ const readSelect = (reading: Reading, node: TreeNode, scope: Scope): Query => {
   const right = child('SelectStmt', node, 'rarg')
   const columns =
     left && right
-      ? setOperation(reading, left, right, scope)
+      ? setOperation(reading, node, left, right, scope)
       : values.length > 0
         ? valueLists(reading, values, scope)
         : plainSelect(reading, node, scope)
@@ -95,32 +95,84 @@ const plainSelect = (reading: Reading, node: TreeNode, scope: Scope): readonly C
   const where = child('SelectStmt', node, 'whereClause')
   if (where) readCondition(reading, where, scope)
   const columns = readTargets(reading, list(node, 'targetList'), scope)
-  const results = { ...scope, results: [...columns] }
-  readGroups(reading, list(node, 'groupClause'), results)
+  const keys = readGroups(reading, list(node, 'groupClause'), columns, scope)
+  for (const key of keys) sameness(reading, key, scope)
   for (const at of list(node, 'windowClause'))
     reading.values.push(reading.readers.expression(reading, at, scope).node)
   const having = child('SelectStmt', node, 'havingClause')
-  if (having) readCondition(reading, having, scope)
+  if (having) readHaving(reading, having, keys, scope)
   return columns
 }
 
-const readGroups = (reading: Reading, groups: readonly Child[], scope: Scope): void => {
-  for (const { kind, node } of groups)
-    if (kind === 'GroupingSet') readGroups(reading, list(node, 'content'), scope)
-    else reading.values.push(together(reading, [{ kind, node, field: '' }], scope))
+/** Rows with the same value of it become one, or none. */
+const sameness = (reading: Reading, node: GraphNode, scope: Scope): void => {
+  const shown = scope.outer?.outer === undefined
+  // How many rows a whole statement shows of a few constants among the values says no more than a condition on each.
+  reading.comparisons.push({ node, kind: 'identity', rows: shown ? undefined : scope.rows })
 }
+
+/** Which groups there are, by a condition on each: it says something of what they are grouped by. */
+const readHaving = (
+  reading: Reading,
+  having: Child,
+  keys: readonly GraphNode[],
+  scope: Scope,
+): void => {
+  const condition = readCondition(reading, having, scope)
+  const node = newNode(reading.budget, [condition, ...keys])
+  reading.comparisons.push({ node, kind: 'identity', rows: scope.rows })
+}
+
+/** `order by 2`, `group by name`: what a column of the result is called or numbered. */
+const resultNode = (at: Child, columns: readonly Column[]): GraphNode | undefined => {
+  if (at.kind === 'ColumnRef') {
+    const fields = list(at.node, 'fields')
+    const [field] = fields
+    if (!field || fields.length > 1) return undefined
+    return columns.find(({ name }) => name === string(field.node, 'sval'))?.node
+  }
+  if (at.kind !== 'A_Const') return undefined
+  const number = at.node['ival'] as { readonly ival?: number } | undefined
+  return columns[(number?.ival ?? 0) - 1]?.node
+}
+
+const readGroups = (
+  reading: Reading,
+  groups: readonly Child[],
+  columns: readonly Column[],
+  scope: Scope,
+): readonly GraphNode[] =>
+  groups.flatMap((at) => {
+    if (at.kind === 'GroupingSet')
+      return readGroups(reading, list(at.node, 'content'), columns, scope)
+    const result = at.kind === 'A_Const' ? resultNode(at, columns) : undefined
+    if (result) return [result]
+    const key = together(reading, [at], { ...scope, results: columns })
+    reading.values.push(key)
+    return [key]
+  })
 
 /** By position; a value of either side may be the one that is shown. */
 const setOperation = (
   reading: Reading,
+  node: TreeNode,
   left: Child,
   right: Child,
   scope: Scope,
 ): readonly Column[] => {
-  const one = reading.readers.query(reading, left, scope)
-  const other = reading.readers.query(reading, right, scope)
-  scope.rows.edges.push(one.rows, other.rows)
-  return joined(reading, [one.columns, other.columns])
+  const sides = [left, right].map((side) => {
+    const { columns, rows } = reading.readers.query(reading, side, scope)
+    scope.rows.edges.push(rows)
+    return itemColumns(reading, columns)
+  })
+  const columns = joined(reading, sides)
+  // UNION ALL shows what there is; everything else compares the rows.
+  if (string(node, 'op') !== 'SETOP_UNION' || !flag(node, 'all'))
+    for (const { node: column } of columns) {
+      sameness(reading, column, scope)
+      reading.values.push(column)
+    }
+  return columns
 }
 
 const joined = (reading: Reading, all: readonly (readonly Column[])[]): readonly Column[] => {
@@ -155,9 +207,21 @@ const readOrder = (
   columns: readonly Column[],
   scope: Scope,
 ): void => {
-  const results = { ...scope, results: [...columns] }
-  for (const at of [...list(node, 'sortClause'), ...list(node, 'distinctClause')])
-    reading.values.push(reading.readers.expression(reading, at, results).node)
+  const inner = { ...scope, results: columns }
+  // DISTINCT without ON is a list of one empty node.
+  const distinct = list(node, 'distinctClause').filter(({ kind }) => kind !== unmapped)
+  if (node['distinctClause'] !== undefined && distinct.length === 0)
+    for (const column of columns) sameness(reading, column.node, scope)
+  const sorted = list(node, 'sortClause')
+  for (const at of [...sorted, ...distinct]) {
+    const by = at.kind === 'SortBy' ? child(at.kind, at.node, 'node') : at
+    const result = by ? resultNode(by, columns) : undefined
+    const value = by?.kind === 'A_Const' ? newNode(reading.budget) : together(reading, [at], inner)
+    if (result) value.edges.push(result)
+    else reading.values.push(value)
+    // What comes first says how its value compares with others.
+    reading.comparisons.push({ node: value, kind: 'other', rows: undefined })
+  }
 }
 
 /** A number of rows that a column tells is that column: which rows come, and how many, is as good as its value. */

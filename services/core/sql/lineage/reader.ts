@@ -9,7 +9,6 @@ import {
   ownedConstants,
   parametersOf,
   sourcesOfAll,
-  tieComparisons,
   type LiteralEnd,
 } from './findings.ts'
 import { readFrom } from './from-items.ts'
@@ -27,6 +26,7 @@ import {
 } from './reading.ts'
 import type { Setting } from './scope.ts'
 import { readStatement, type StatementFindings } from './statements.ts'
+import { tieComparisons } from './ties.ts'
 import { readWrite } from './writes.ts'
 
 const readers: Readers = {

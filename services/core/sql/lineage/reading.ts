@@ -25,12 +25,24 @@ export const lineage_limits: LineageLimits = {
   text_length_max: 4 * 1024 * 1024,
 }
 
-/** A condition of WHERE, ON or HAVING between two ANDs and ORs. */
+/** Values that decide together which rows there are, or in which order. */
 export type Comparison = {
   readonly node: GraphNode
-  /** By equality: as many rows as there are matches. */
-  readonly equal: boolean
-  readonly rows: GraphNode
+  /**
+   * `equality`: as many rows as there are matches. `identity`: rows that are the same become one or none (GROUP BY, DISTINCT, UNION), which
+   * compares only where values of tables are mixed with those of the text. `other`: anything else between two ANDs and ORs.
+   */
+  readonly kind: 'equality' | 'identity' | 'other'
+  /** What the number of rows depends on; undefined: only their order. */
+  readonly rows: GraphNode | undefined
+}
+
+/** A column of a FROM item. */
+export type ItemColumn = {
+  /** The columns of the item, itself included. */
+  readonly beside: readonly GraphNode[]
+  /** One column of a table as it is. */
+  readonly direct: boolean
 }
 
 export type PendingFlow = {
@@ -58,6 +70,8 @@ export type Reading = {
   readonly readers: Readers
   readonly budget: Budget
   depth: number
+  /** Conditions that are being read: whatever a query in one gives decides which rows there are. */
+  conditions: number
   /** Why it cannot be followed; empty while it can. The first reason counts. */
   failure: string
   /** Columns of relations, by OID and name. */
@@ -74,8 +88,7 @@ export type Reading = {
   /** Expressions with the constants in them. */
   readonly values: GraphNode[]
   readonly opaque: Set<string>
-  /** Columns of FROM items, each with those beside it. */
-  readonly items: Map<GraphNode, readonly GraphNode[]>
+  readonly items: Map<GraphNode, ItemColumn>
   readonly constants: Map<string, GraphNode>
 }
 
@@ -85,6 +98,7 @@ export const newReading = (options: ReadingOptions): Reading => ({
   ...options,
   budget: { nodes: options.limits.nodes_max, steps: options.limits.steps_max },
   depth: 0,
+  conditions: 0,
   failure: '',
   relations: new Map(),
   sources: new Map(),
@@ -128,7 +142,7 @@ export const constantOf = (reading: Reading, constant: Constant): GraphNode => {
 /** A column of a FROM item: a node of its own, so that what a condition says of it stays with this use of the table. */
 export const itemColumns = (reading: Reading, columns: readonly Column[]): readonly Column[] => {
   const own = columns.map((column) => ({ ...column, node: newNode(reading.budget, [column.node]) }))
-  const nodes = own.map(({ node }) => node)
-  for (const node of nodes) reading.items.set(node, nodes)
+  const beside = own.map(({ node }) => node)
+  for (const { node, direct } of own) reading.items.set(node, { beside, direct })
   return own
 }

@@ -22,17 +22,28 @@ array_positions current_schemas regexp_match regexp_split_to_array string_to_arr
 const own_types_from = 16_384
 const record_array = 2287
 
+const isPlainType = ({ kind, node }: Child): boolean => {
+  const type = child(kind, node, 'typeName')
+  const [first = '', second] = type ? names(list(type.node, 'names')) : []
+  return second === undefined
+    ? plain_types.has(first)
+    : first === 'pg_catalog' && plain_types.has(second)
+}
+
+/** Elements that are no rows for sure. */
+const isScalar = (at: Child): boolean => {
+  if (at.kind === 'A_Const') return true
+  if (at.kind === 'TypeCast') return isPlainType(at)
+  if (at.kind !== 'A_ArrayExpr') return false
+  return list(at.node, 'elements').every(isScalar)
+}
+
 export const isScalarArray = (reading: Reading, at: Child, scope: Scope): boolean => {
   switch (at.kind) {
-    case 'TypeCast': {
-      const type = child('TypeCast', at.node, 'typeName')
-      const [first = '', second] = type ? names(list(type.node, 'names')) : []
-      return second === undefined
-        ? plain_types.has(first)
-        : first === 'pg_catalog' && plain_types.has(second)
-    }
+    case 'TypeCast':
+      return isPlainType(at)
     case 'A_ArrayExpr':
-      return list(at.node, 'elements').every(({ kind }) => kind === 'A_Const')
+      return isScalar(at)
     case 'FuncCall':
       return array_functions.has(functionName(at.node).name)
     case 'ColumnRef': {

@@ -58,7 +58,7 @@ export type Scope = {
   /** What the number of rows of this query depends on. */
   readonly rows: GraphNode
   /** What ORDER BY, GROUP BY and DISTINCT ON may name besides: columns of the result. */
-  readonly results: Column[]
+  readonly results: readonly Column[]
 }
 
 export const emptyPart: Part = { items: [], columns: [], open: undefined }

@@ -80,11 +80,20 @@ export const readStatement = (reading: Reading, at: Child, setting: Setting): St
 }
 
 const readData = (reading: Reading, at: Child, scope: Scope): StatementFindings => {
-  const into = child(at.kind, at.node, 'intoClause')
+  const into = intoOf(at)
   if (into) return readInto(reading, at, into, scope)
   const { columns, rows } = reading.readers.query(reading, at, scope)
   const returns = at.kind === 'SelectStmt' || at.node['returningClause'] !== undefined
   return { ...nothing, columns: returns ? columns : null, rows }
+}
+
+/** Of a set operation INTO stands in the leftmost query. */
+const intoOf = (at: Child): Child | undefined => {
+  for (let next: Child | undefined = at; next; next = child(next.kind, next.node, 'larg')) {
+    const into = child(next.kind, next.node, 'intoClause')
+    if (into) return into
+  }
+  return undefined
 }
 
 const readInner = (reading: Reading, at: Child, setting: Setting): StatementFindings => {
