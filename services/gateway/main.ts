@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { createLineageReader } from '#core/sql/lineage/cached-reader.ts'
 import { createSqlAnalyzer } from '#core/sql/analyzer.ts'
 import { loadSqlParser } from '#core/sql/parser.ts'
 import { redactSecrets } from '#core/sql/redaction.ts'
@@ -83,7 +84,8 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
       logger,
     }),
   )
-  const analyzer = createSqlAnalyzer(await loadSqlParser())
+  const parser = await loadSqlParser()
+  const analyzer = createSqlAnalyzer(parser)
   const tls = await serverTls({
     ...(config.listeners.postgres.tls === undefined
       ? {}
@@ -142,7 +144,7 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
       }),
       cancels,
       catalogs,
-      masking: openMasking(config),
+      masking: openMasking(config, createLineageReader(parser)),
       logger,
       now_ms: () => performance.now(),
       wall_ms: Date.now,

@@ -92,7 +92,7 @@ const named_escapes: Readonly<Record<string, string>> = {
 const codePoint = (code: number): string => (code <= 0x10ffff ? String.fromCodePoint(code) : '')
 
 /** Content of a string as the server reads it. */
-const decoded = (text: string, { start, content, quoting }: Lexeme): string => {
+export const decoded = (text: string, { start, content, quoting }: Lexeme): string => {
   const inner = text.slice(content[0], content[1])
   if (quoting === 'dollar') return inner
   const plain = inner.replaceAll("''", "'")

@@ -1,4 +1,5 @@
 import type { CommandCompleted, CommandReceived } from '#core/events/types.ts'
+import type { CommandMask } from './masking/command-mask.ts'
 import { secretBytes, type SecretBytes } from './secret-bytes.ts'
 import type { StatementText } from './statement.ts'
 
@@ -12,6 +13,8 @@ export type Command = {
   refused: boolean
   /** What must not be recorded of its answers; null for nearly every command. */
   readonly secrets: SecretBytes | null
+  /** What column rules say of its answers; null without such rules, and for what has no text. */
+  readonly mask: CommandMask | null
   /** Answers that are still due. */
   due: number
   /** When it was forwarded, milliseconds of the monotonic clock. */
@@ -45,12 +48,14 @@ export const newCommand = (
   statement: StatementText | null,
   refused: boolean,
   secrets: readonly string[],
+  mask: CommandMask | null = null,
 ): Command => ({
   id,
   kind,
   statement,
   refused,
   secrets: secretBytes(secrets),
+  mask,
   due: 0,
   started_ms: 0,
   ended_ms: 0,

@@ -1,5 +1,6 @@
 import type { Command } from './command.ts'
 import type { NativeError } from './errors.ts'
+import type { CursorMask } from './masking/column-session.ts'
 import type { NameChange, Names } from './names.ts'
 import type { Portal, Prepared } from './prepared.ts'
 
@@ -20,6 +21,7 @@ export type EntryKind =
 export type PendingChange =
   | { readonly table: Names<Prepared>; readonly change: NameChange<Prepared> }
   | { readonly table: Names<Portal>; readonly change: NameChange<Portal> }
+  | { readonly table: Names<CursorMask>; readonly change: NameChange<CursorMask> }
 
 export type Entry = {
   readonly kind: EntryKind

@@ -1,4 +1,5 @@
 import { recordCommand, type Item, type Run } from './batch.ts'
+import { commandMask, type CommandMask } from './masking/command-mask.ts'
 import { messageNames } from './frontend-messages.ts'
 import { isCertain, type Portal, type Prepared } from './prepared.ts'
 import type { Refusal } from './receive.ts'
@@ -27,6 +28,12 @@ const closing = {
   moves: null,
 } as const
 
+/** Nothing runs: only what the server says of it counts. What is not certain may quote anything. */
+const looseMask = ({ state, options }: Run, statement: StatementText): CommandMask | null => {
+  const mask = commandMask(options.masks?.columns ?? null, state, statement)
+  return mask === 'wait' || mask === null ? null : { ...mask, rules: [] }
+}
+
 export const recordPrepare = (
   run: Run,
   members: readonly Item[],
@@ -39,6 +46,7 @@ export const recordPrepare = (
       kind: 'prepare',
       statement: prepared.statement,
       parameters: [],
+      mask: looseMask(run, prepared.statement),
       native: nativeNames(members),
       statement_name: prepared.name,
       portal_name: '',
@@ -63,6 +71,7 @@ export const recordBind = (
       parameters: portal.parameters,
       secrets: portal.secrets,
       masked: portal.masked,
+      mask: looseMask(run, portal.prepared.statement),
       native: nativeNames(members),
       statement_name: portal.prepared.name,
       portal_name: portal.name,

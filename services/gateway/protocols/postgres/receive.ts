@@ -5,6 +5,7 @@ import { refusalOf as unparsedRefusal } from '#core/sql/refusal.ts'
 import type { SessionRecorder } from '../../recorder/port.ts'
 import { newCommand, type Command } from './command.ts'
 import { sqlstate, type NativeError } from './errors.ts'
+import type { CommandMask } from './masking/command-mask.ts'
 import { joinCounts, no_masks, type MaskedCounts } from './masking/mask-counts.ts'
 import type { RecordedParameter } from './prepared.ts'
 import type { StatementText } from './statement.ts'
@@ -29,12 +30,19 @@ export type ReceivedCommand = CommandFacts & {
   readonly secrets?: readonly string[]
   /** What was masked in the bound values. */
   readonly masked?: MaskedCounts
+  /** What column rules say about it; null without such rules. */
+  readonly mask?: CommandMask | null
   /** The gateway itself cannot let it through, whatever the policy says. */
   readonly refusal: Refusal | null
 }
 
 /** Why a command does not run: a stable reason, and what the client gets. */
-export type Refusal = { readonly reason: string; readonly native: NativeError }
+export type Refusal = {
+  readonly reason: string
+  readonly native: NativeError
+  /** The builtin rule that says so, if it is one. */
+  readonly rules?: readonly string[]
+}
 
 /** What a command that has to wait for people waits for, and what they are shown of it. */
 export type HeldTerms = {
@@ -60,6 +68,8 @@ const harmless_kinds = new Set<Command['kind']>(['prepare', 'describe'])
 /** Names are kept one character per byte; records hold text. */
 const shownName = (name: string): string =>
   name === '' ? '' : Buffer.from(name, 'latin1').toString('utf8').toWellFormed()
+
+const no_rules: readonly never[] = []
 
 const policyRefusal = (decision: CommandDecision, { analysis }: StatementText): Refusal => {
   if (!analysis.ok && decision.rules.includes(builtin_rules.unparsed)) {
@@ -92,10 +102,20 @@ const decisionMade = (
   command: number,
   { outcome, rules, reason, policy_digest, risk, dry_run }: CommandDecision,
   own: Refusal | null,
-): DecisionMade =>
-  own === null
-    ? { command, outcome, rules, reason, policy_digest, risk, dry_run }
-    : { command, outcome: 'deny', rules: [], reason: own.reason, policy_digest, risk, dry_run }
+  masks: readonly string[],
+): DecisionMade => {
+  const base = { command, policy_digest, risk, dry_run }
+  if (own !== null)
+    return {
+      ...base,
+      outcome: 'deny',
+      rules: own.rules ?? [],
+      reason: own.native.detail ?? own.reason,
+    }
+  if (outcome !== 'allow' || masks.length === 0) return { ...base, outcome, rules, reason }
+  const masked = `${reason}; masked by ${masks.join(', ')}`
+  return { ...base, outcome: 'mask', rules: [...rules, ...masks], reason: masked }
+}
 
 export const recordRefused = (
   recorder: SessionRecorder,
@@ -112,7 +132,6 @@ export const recordRefused = (
 
 /**
  * Records commands: command.received, decision.made and, when it is not allowed, command.refused, in one synchronous step.
- * `mask` needs a part that this gateway does not have yet: it refuses.
  */
 export const openReceiver = (options: {
   readonly recorder: SessionRecorder
@@ -150,7 +169,10 @@ export const openReceiver = (options: {
     })
     const decision = decided(received, path)
     const own = received.refusal
-    recorder.append('decision.made', decisionMade(id, decision, own))
+    recorder.append(
+      'decision.made',
+      decisionMade(id, decision, own, received.mask?.rules ?? no_rules),
+    )
     const allowed = decision.outcome === 'allow' || decision.dry_run
     const held =
       own === null && !allowed && decision.outcome === 'hold' && decision.hold !== null
@@ -176,6 +198,7 @@ export const openReceiver = (options: {
         received.secrets === undefined || received.secrets.length === 0
           ? statement.secrets
           : [...statement.secrets, ...received.secrets],
+        received.mask ?? null,
       ),
       refusal: refusal?.native ?? null,
       held,

@@ -4,6 +4,7 @@ import { addTag, completion, tagFits, type Command } from './command.ts'
 import { clientEncoding } from './encoding.ts'
 import { errorResponse, readErrorFields } from './errors.ts'
 import { settle, type Entry } from './in-flight.ts'
+import type { ResultMask } from './masking/column-session.ts'
 import { joinCounts, no_masks } from './masking/mask-counts.ts'
 import type { MaskSession } from './masking/mask-session.ts'
 import { openMaskedRows } from './masking/masked-rows.ts'
@@ -326,6 +327,10 @@ export const openRelay = (options: RelayOptions): Relay => {
     output.pass(buffer, start, end)
   }
 
+  /** What column rules say of the result that comes next. */
+  const resultOf = ({ command, kind }: Entry): ResultMask | null =>
+    command?.mask?.results[kind === 'query' ? command.statements_done : 0] ?? null
+
   /** The masking of an Execute's rows: described before, in the formats that Bind asked for. */
   const masksOf = (head: Entry | null): RowMask | null => {
     if (masks === null || head === null) return null
@@ -334,7 +339,8 @@ export const openRelay = (options: RelayOptions): Relay => {
     const shape = portal?.prepared.shape ?? null
     const formatted = shape === null ? null : withFormats(shape, portal?.formats ?? [])
     rowEntry = head
-    rowMask = formatted === null ? null : masks.rows(formatted)
+    rowMask =
+      formatted === null ? null : masks.rows(formatted, resultOf(head), state.naming.current())
     return rowMask
   }
 
@@ -349,7 +355,7 @@ export const openRelay = (options: RelayOptions): Relay => {
     }
     if (head.kind === 'query') {
       rowEntry = head
-      rowMask = masks.rows(shape)
+      rowMask = masks.rows(shape, resultOf(head), state.naming.current())
     } else if (head.asked !== null) head.asked.shape = shape
   }
 
@@ -371,7 +377,7 @@ export const openRelay = (options: RelayOptions): Relay => {
       case backend.error:
       case backend.notice:
       case backend.notification: {
-        const masked = session.message(buffer, start, end)
+        const masked = session.message(buffer, start, end, head?.command?.mask ?? null)
         rows.settle()
         takeWhole(
           masked === null ? piece : { ...piece, buffer: masked, start: 0, end: masked.length },

@@ -38,6 +38,8 @@ export type StatementText = {
   readonly fingerprint: string
   readonly statements: CommandReceived['statements']
   readonly parse_error: string
+  /** The text itself, for column rules, which read it again whenever names may mean something else; null without such rules. Never recorded. */
+  readonly unmasked: string | null
   /** What was masked in the text. */
   readonly masked: MaskedCounts
   /** What was replaced in the text, for the command's answers: never recorded. */
@@ -96,6 +98,7 @@ export const unknownStatement = (why: string): StatementText => ({
   fingerprint: '',
   statements: [],
   parse_error: why,
+  unmasked: null,
   masked: no_masks,
   secrets: [],
   secret_parameters: false,
@@ -109,7 +112,7 @@ export const unknownStatement = (why: string): StatementText => ({
 })
 
 /** What a session hides in a text that is recorded. */
-type Masks = Pick<MaskSession, 'hide'>
+type Masks = Pick<MaskSession, 'hide' | 'columns'>
 
 export type StatementReader = {
   /**
@@ -182,7 +185,7 @@ const isUnsettling = (analysis: SqlAnalysis): boolean =>
     ))
 
 /** The server keeps 63 bytes of a name. Keys here hold one character per byte. */
-const nameKey = (name: string): string => {
+export const nameKey = (name: string): string => {
   const bytes = Buffer.from(name, 'utf8')
   let end = Math.min(bytes.length, name_bytes_max)
   while (end < bytes.length && end > 0 && (bytes[end]! & 0xc0) === 0x80) end--
@@ -237,6 +240,7 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
     const recorded = {
       text: cutText(redacted.text, text_bytes_max).toWellFormed(),
       text_bytes: bytes.length,
+      unmasked: (masks?.columns ?? null) === null ? null : text,
       masked: hidden?.masked ?? no_masks,
       secrets: hidden === null ? redacted.secrets : [...hidden.secrets, ...redacted.secrets],
       secret_parameters: redacted.secret_parameters,

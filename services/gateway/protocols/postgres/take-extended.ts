@@ -6,6 +6,7 @@ import type { Frame } from './frontend-frames.ts'
 import { readBind, readExecute, readNamed, readParse } from './frontend-messages.ts'
 import { describePortalMessage } from './frontend-writes.ts'
 import type { PendingChange } from './in-flight.ts'
+import { commandMask, declareCursors } from './masking/command-mask.ts'
 import { no_masks } from './masking/mask-counts.ts'
 import { nativeNames, provenOnly, recordBind, recordPrepare } from './loose.ts'
 import { isCertain, type Portal, type Prepared } from './prepared.ts'
@@ -14,6 +15,7 @@ import { nameChanges } from './sql-names.ts'
 import { unknownStatement } from './statement.ts'
 import {
   encodingInDoubt,
+  maskRefusal,
   no_parameters,
   readText,
   refusal,
@@ -92,7 +94,7 @@ export const takeBind = (run: Run, frame: Frame): Taken => {
     state.encoding.read,
     options.parameters_bytes_max,
     prepared.statement.secret_parameters,
-    options.masks?.hideValue ?? null,
+    options.masks?.values(prepared.statement, state.naming.current()) ?? null,
   )
   const name = message.portal
   const portal: Portal = {
@@ -166,11 +168,21 @@ export const takeExecute = (run: Run, frame: Frame): Taken => {
           portal.prepared.statement,
           portal.proven && isCertain(state, state.portals, portal),
         )
+  const { unmasked } = statement
+  const due = state.inFlight.length > 0 || run.items.length > 0
+  if (unmasked !== null && state.naming.waits(unmasked, due)) return 'wait'
+  const columns = run.options.masks?.columns ?? null
+  const mask = commandMask(columns, state, statement)
+  if (mask === 'wait') return 'wait'
   const resolved = nameChanges(state, statement)
   if (resolved === 'doubt') return 'wait'
   const members = portal === null ? [] : takeMembers(run, portal)
   const hidden = describeFirst(run, frame, portal, members)
-  const item = addItem(run, frame, { statements: resolved.changes, portal, name: message.portal })
+  const item = addItem(run, frame, {
+    statements: declareCursors(columns, state, mask, resolved.changes),
+    portal,
+    name: message.portal,
+  })
   members.push(item)
   state.unsynced = true
   state.inputOwner = recordCommand(
@@ -185,7 +197,8 @@ export const takeExecute = (run: Run, frame: Frame): Taken => {
       statement_name: resolved.name === '' ? (portal?.prepared.name ?? '') : resolved.name,
       portal_name: message.portal,
       row_limit: Math.max(0, message.row_limit),
-      refusal: portal === null ? unknownPortal(message.portal) : null,
+      mask,
+      refusal: portal === null ? unknownPortal(message.portal) : maskRefusal(mask),
     },
     hidden === null ? members : [hidden, ...members],
   )

@@ -5,6 +5,7 @@ import { sqlstate } from './errors.ts'
 import type { Frame, FrameError } from './frontend-frames.ts'
 import { readFunctionCall, readOnlyString, type Span } from './frontend-messages.ts'
 import type { Refusal } from './receive.ts'
+import { commandMask, declareCursors, type CommandMask } from './masking/command-mask.ts'
 import { nameChanges } from './sql-names.ts'
 import { unknownStatement, type StatementText } from './statement.ts'
 import { recordLoose } from './loose.ts'
@@ -20,6 +21,24 @@ export const refusal = (reason: string, code: string, message: string): Refusal 
   reason,
   native: { severity: 'ERROR', code, message },
 })
+
+/** A command that column rules cannot let through. */
+export const maskRefusal = (mask: CommandMask | null): Refusal | null => {
+  const refused = mask?.refusal ?? null
+  if (refused === null) return null
+  const reason = refused.rule === 'builtin:masked-write' ? 'masked_write' : 'mask_unresolved'
+  return {
+    reason,
+    rules: [refused.rule],
+    native: {
+      severity: 'ERROR',
+      code: sqlstate.insufficient_privilege,
+      message: 'command refused by masking',
+      detail: refused.words,
+      hint: 'Select columns that are not masked, or ask for a session that may see them.',
+    },
+  }
+}
 
 export const no_parameters: readonly never[] = []
 const query_native = ['Query'] as const
@@ -105,13 +124,16 @@ export const takeQuery = (run: Run, frame: Frame): Taken => {
   if (text === 'wait') return 'wait'
   recordLoose(run)
   if (run.holding !== null) return 'wait'
+  const columns = run.options.masks?.columns ?? null
+  const mask = commandMask(columns, state, text.statement)
+  if (mask === 'wait') return 'wait'
   const resolved = nameChanges(state, text.statement)
   if (resolved === 'doubt') return 'wait'
   const table = state.statements
   const item = addItem(run, frame, {
     // A simple query drops the unnamed statement before anything else.
     change: { table, change: table.change('', null, state.segment) },
-    statements: resolved.changes,
+    statements: declareCursors(columns, state, mask, resolved.changes),
   })
   state.inputOwner = recordCommand(
     run,
@@ -123,7 +145,8 @@ export const takeQuery = (run: Run, frame: Frame): Taken => {
       statement_name: resolved.name,
       portal_name: '',
       row_limit: 0,
-      refusal: text.refusal,
+      mask,
+      refusal: text.refusal ?? maskRefusal(mask),
     },
     [item],
   )
@@ -157,7 +180,7 @@ export const takeFunctionCall = (run: Run, frame: Frame): Taken => {
         state.encoding.read,
         options.parameters_bytes_max,
         false,
-        options.masks?.hideValue ?? null,
+        options.masks?.values(unknownStatement(''), state.naming.current()) ?? null,
       ).parameters,
       native: function_native,
       statement_name: '',

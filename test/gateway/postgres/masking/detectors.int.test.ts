@@ -3,30 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startTestGateway, type TestGateway } from '../../../support/gateway.ts'
 import { startPostgres, type TestPostgres } from '../../../support/postgres.ts'
 import { fieldsOf, login, openSecure, wire, type WireClient } from '../../../support/wire-client.ts'
-import { leaksIn } from './planted.ts'
+import { leaksIn, rowsOf } from './planted.ts'
 
 const emails = ['zelda.planted@mail.example.com', 'link.planted@mail.example.org']
 const card = '4000056655665556'
 const badge = 'EMP-90817'
 const planted = [...emails, card, badge]
-
-const text = (value: Buffer | null): string => value?.toString('utf8') ?? 'NULL'
-
-/** Values of the rows among answers. */
-const rowsOf = (answers: readonly { type: string; body: Buffer }[]): string[][] =>
-  answers
-    .filter(({ type }) => type === 'D')
-    .map(({ body }) => {
-      const row: string[] = []
-      let at = 2
-      for (let i = 0; i < body.readUInt16BE(0); i++) {
-        const length = body.readInt32BE(at)
-        at += 4
-        row.push(text(length === -1 ? null : body.subarray(at, at + length)))
-        at += Math.max(0, length)
-      }
-      return row
-    })
 
 describe('detectors', () => {
   let postgres: TestPostgres

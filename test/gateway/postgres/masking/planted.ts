@@ -18,3 +18,19 @@ export const leaksIn = async (
   }
   return leaked
 }
+
+/** Values of the rows among answers, as text. */
+export const rowsOf = (answers: readonly { type: string; body: Buffer }[]): string[][] =>
+  answers
+    .filter(({ type }) => type === 'D')
+    .map(({ body }) => {
+      const row: string[] = []
+      let at = 2
+      for (let i = 0; i < body.readUInt16BE(0); i++) {
+        const length = body.readInt32BE(at)
+        at += 4
+        row.push(length === -1 ? 'NULL' : body.toString('utf8', at, at + length))
+        at += Math.max(0, length)
+      }
+      return row
+    })

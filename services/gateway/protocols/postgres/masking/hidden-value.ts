@@ -37,3 +37,15 @@ export const hideFinds = (
     ? null
     : { text: null, secrets: raw.map(({ found }) => found), masked: countsOf(raw) }
 }
+
+/** A value that goes as a whole. */
+export const hideWhole = (
+  bytes: Buffer,
+  oid: number,
+  read: TextReader,
+  rule: string,
+): HiddenValue => ({
+  text: null,
+  secrets: [oid === -1 ? read(bytes, 0, bytes.length) : decodeBinary(bytes, oid, read)],
+  masked: [{ rule, count: 1 }],
+})

@@ -1,15 +1,24 @@
+import { valueMask } from '#core/masking/typed-value.ts'
+import type { MaskFound } from '#core/masking/found-value.ts'
 import type { SessionRules } from '#core/masking/rules.ts'
+import type { OutputMask } from '#core/masking/statement-masks.ts'
 import type { SqlAnalysis } from '#core/sql/analysis.ts'
+import type { LineageReader } from '#core/sql/lineage/cached-reader.ts'
 import type { Naming } from '#core/sql/naming.ts'
 import type { ParameterMask } from '../bound-parameters.ts'
+import type { StatementText } from '../statement.ts'
 import { backend } from '../wire.ts'
+import { openColumnSession, type ColumnSession, type ResultMask } from './column-session.ts'
+import type { CommandMask } from './command-mask.ts'
 import { openFinder } from './finder.ts'
-import { hideFinds } from './hidden-value.ts'
+import { hiddenLiterals } from './hidden-literals.ts'
 import { hideStatement, type HiddenStatement } from './hidden-statement.ts'
+import { hideFinds, hideWhole } from './hidden-value.ts'
 import { openMaskCounts, type MaskCounts } from './mask-counts.ts'
-import { maskMessage, maskNotification } from './message-mask.ts'
+import { maskMessage, maskNotification, withholdMessage } from './message-mask.ts'
 import { openRowMask, type RowMask } from './row-mask.ts'
 import type { RowShape } from './row-shape.ts'
+import { isWithheld, withheld_words } from './withheld.ts'
 
 /** What is masked in one session. Sessions without rules have none, and cost nothing. */
 export interface MaskSession {
@@ -17,19 +26,22 @@ export interface MaskSession {
   readonly row_bytes_max: number
   /** What was masked in answers since it was last asked. */
   readonly counts: MaskCounts
-  /** The masking of a result. */
-  rows(shape: RowShape): RowMask
+  /** Null: no rule is about columns. */
+  readonly columns: ColumnSession | null
+  /** The masking of a result; `result` is what column rules say of it. */
+  rows(shape: RowShape, result: ResultMask | null, naming: Naming): RowMask
   /** An error, notice or notification as it goes on; null when nothing in it changes. */
-  message(buffer: Buffer, start: number, end: number): Buffer | null
+  message(buffer: Buffer, start: number, end: number, mask: CommandMask | null): Buffer | null
   /** A command's text as it may be recorded; null when nothing in it is masked. */
   hide(text: string, analysis: SqlAnalysis, naming: Naming): HiddenStatement | null
-  /** A bound value as it may be recorded; null when nothing in it is masked. */
-  readonly hideValue: ParameterMask
+  /** What of the values bound to a statement may be recorded. */
+  values(statement: StatementText, naming: Naming): ParameterMask
 }
 
 export type MaskSessionOptions = {
   readonly rules: SessionRules
   readonly row_bytes_max: number
+  readonly lineage: LineageReader
   /** Told of what was masked, for metrics. */
   readonly counted: (rule: string, count: number) => void
 }
@@ -38,21 +50,61 @@ export const openMaskSession = (options: MaskSessionOptions): MaskSession => {
   const { rules, row_bytes_max } = options
   const counts = openMaskCounts(options.counted)
   const finder = openFinder(rules.detectors, counts)
+  const columns =
+    rules.columns.length === 0 ? null : openColumnSession(rules.columns, options.lineage)
+
+  const whole = ({ rule, method }: OutputMask, oid: number, binary: boolean): MaskFound => {
+    const mask = valueMask(method, oid, binary)
+    return (bytes, start, end) => {
+      counts.add(rule)
+      return mask(bytes.subarray(start, end))
+    }
+  }
+
   return {
     row_bytes_max,
     counts,
-    rows: (shape) =>
-      openRowMask(shape.map(({ type_oid, binary }) => finder.column(type_oid, binary))),
-    message: (buffer, start, end) =>
-      buffer[start] === backend.notification
-        ? maskNotification(buffer, start, end, finder.text)
-        : maskMessage(buffer, start, end, finder.text),
-    hide: (text, analysis) => {
-      const bytes = Buffer.from(text, 'utf8')
-      const finds = finder.finds(bytes)
-      return finds.length === 0 ? null : hideStatement(bytes, analysis, finds)
+    columns,
+    rows: (shape, result, naming) => {
+      const outputs = columns?.outputs(shape, result, naming)
+      return openRowMask(
+        shape.map(({ type_oid, binary }, index) => {
+          const output = outputs?.[index] ?? null
+          return output === null ? finder.column(type_oid, binary) : whole(output, type_oid, binary)
+        }),
+      )
     },
-    hideValue: (buffer, start, length, _, oid, read) =>
-      hideFinds(finder, buffer.subarray(start, start + length), oid, read),
+    message: (buffer, start, end, mask) => {
+      if (buffer[start] === backend.notification)
+        return maskNotification(buffer, start, end, finder.text)
+      if (columns !== null && isWithheld(buffer, start, end, mask))
+        return withholdMessage(buffer, start, end, withheld_words)
+      return maskMessage(buffer, start, end, finder.text)
+    },
+    hide: (text, analysis, naming) => {
+      const bytes = Buffer.from(text, 'utf8')
+      const literals =
+        columns === null
+          ? []
+          : hiddenLiterals(text, bytes, analysis.ok ? columns.read(text, naming) : null)
+      const ranges = [...literals, ...finder.finds(bytes)]
+      return ranges.length === 0 ? null : hideStatement(bytes, analysis, ranges)
+    },
+    values: (statement, naming) => {
+      const { unmasked } = statement
+      const read = columns === null || unmasked === null ? null : columns.read(unmasked, naming)
+      const rulesOf = (number: number): string | null => {
+        if (columns === null) return null
+        if (read === null || !read.ok) return 'builtin:mask-unresolved'
+        return read.statements[0]?.parameters.get(number) ?? null
+      }
+      return (buffer, start, length, number, oid, text_of) => {
+        const rule = rulesOf(number)
+        const bytes = buffer.subarray(start, start + length)
+        return rule === null
+          ? hideFinds(finder, bytes, oid, text_of)
+          : hideWhole(bytes, oid, text_of, rule)
+      }
+    },
   }
 }

@@ -1,5 +1,6 @@
 import { compileMasking, type MaskingFacts } from '#core/masking/rules.ts'
 import { hashKey } from '#core/masking/method.ts'
+import type { LineageReader } from '#core/sql/lineage/cached-reader.ts'
 import type { Config } from '#lib/config/schema.ts'
 import { counter } from '#lib/metrics.ts'
 import { openMaskSession, type MaskSession } from './mask-session.ts'
@@ -14,7 +15,10 @@ export interface Masking {
  * Opens the masking rules of a configuration.
  * @throws RE2JSException, RangeError or TypeError for rules that the configuration's check would have refused
  */
-export const openMasking = ({ masking }: Pick<Config, 'masking'>): Masking => {
+export const openMasking = (
+  { masking }: Pick<Config, 'masking'>,
+  lineage: LineageReader,
+): Masking => {
   const { hash_key, row_bytes_max } = masking
   const key = hash_key === undefined ? null : hashKey(Buffer.from(hash_key.reveal(), 'utf8'))
   const rules = compileMasking(masking.rules, masking.detectors, key)
@@ -30,6 +34,7 @@ export const openMasking = ({ masking }: Pick<Config, 'masking'>): Masking => {
       return openMaskSession({
         rules: applying,
         row_bytes_max,
+        lineage,
         counted: (rule, count) => values.inc({ rule }, count),
       })
     },

@@ -10,6 +10,7 @@ export type MaskText = (bytes: Buffer, start: number, end: number) => Buffer | n
 
 /** Message, detail, hint, where, internal query. */
 const text_fields = new Set([0x4d, 0x44, 0x48, 0x57, 0x71])
+const message_field = 0x4d
 
 const framed = (type: number, parts: readonly Buffer[]): Buffer => {
   const header = Buffer.alloc(header_bytes)
@@ -60,6 +61,17 @@ export const maskMessage = (
   end: number,
   mask: MaskText,
 ): Buffer | null => maskFields(buffer, start, end, (_, from, to) => mask(buffer, from, to))
+
+/** Withholds the texts of an error or notice: `words` are the message that is left. */
+export const withholdMessage = (
+  buffer: Buffer,
+  start: number,
+  end: number,
+  words: string,
+): Buffer | null =>
+  maskFields(buffer, start, end, (field) =>
+    field === message_field ? Buffer.from(words, 'utf8') : undefined,
+  )
 
 /**
  * Masks what is found in a notification's payload.
