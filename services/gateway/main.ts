@@ -18,6 +18,7 @@ import { openCredentialBroker } from './credentials/broker.ts'
 import { recordSwept } from './credentials/swept.ts'
 import { openCancelKeys } from './protocols/postgres/cancel.ts'
 import { openCatalogs } from './protocols/postgres/catalog/catalogs.ts'
+import { openEstimator } from './protocols/postgres/estimate.ts'
 import { openPostgresListener } from './protocols/postgres/listener.ts'
 import { openMasking } from './protocols/postgres/masking/masking.ts'
 import { openStatementReader } from './protocols/postgres/statement.ts'
@@ -137,6 +138,7 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
       decider: openDecider(policy, Date.now),
       recorder,
       holds: approvals.holds,
+      estimator: openEstimator(),
       statements: openStatementReader({
         analyze: (text) => analyzer.analyze(text),
         redact: redactSecrets,

@@ -271,7 +271,7 @@ describe('a wait that ends', () => {
       return found.length > 0 && found
     })
     expect(event).toMatchObject({ reason: 'session_ended', context: { gateway: 'gw-test/0' } })
-    await using next = await rig.client()
+    await using next = await eventually('it serves again', () => rig.client())
     expect((await next.pg.query('select 1 as one')).rows).toEqual([{ one: 1 }])
     expect(await ranAtTarget('add crashed')).toBe(false)
     expect(await eventsOf('approval.consumed', id)).toEqual([])
@@ -282,10 +282,11 @@ describe('a wait that ends', () => {
 describe('what people are shown', () => {
   it('bound values stand under the text, and the record of the command beside it', async () => {
     await using client = await rig.client()
-    const running = client.pg.query('delete from migrated where id = $1 and note = $2', [7, 'a\nb'])
-    const { id, text } = await rig.waiting(dba, 'delete from migrated')
+    await client.pg.query('create table bound (id int, note text)')
+    const running = client.pg.query('delete from bound where id = $1 and note = $2', [7, 'a\nb'])
+    const { id, text } = await rig.waiting(dba, 'delete from bound')
     expect(text).toBe(
-      'delete from migrated where id = $1 and note = $2\n\n-- bound values: 2\n-- $1 = "7"\n-- $2 = "a\\nb"',
+      'delete from bound where id = $1 and note = $2\n\n-- bound values: 2\n-- $1 = "7"\n-- $2 = "a\\nb"',
     )
     const { json } = await eventually('the tables have the command', async () => {
       const asked = await rig.ask(`/v1/approvals/${id}`, dba)
@@ -296,5 +297,44 @@ describe('what people are shown', () => {
     )
     await rig.decide(id, dba)
     expect((await running).rowCount).toBe(0)
+  })
+
+  it('a plain statement comes with the rows that the target expects', async () => {
+    await using client = await rig.client()
+    await client.pg.query('create table counted as select g as id from generate_series(1, 10000) g')
+    await client.pg.query('analyze counted')
+    const running = client.pg.query('delete from counted where id <= $1', [100])
+    const generic = await rig.waiting(dba, 'delete from counted')
+    // One plan for any value: a third of the rows.
+    expect(generic.estimated_rows).toBeGreaterThan(3_000)
+    expect(generic.estimated_rows).toBeLessThan(4_000)
+    await rig.decide(generic.id, dba)
+    await running
+    const plain = client.pg.query('delete from counted where id between 5000 and 6000')
+    const { id, estimated_rows } = await rig.waiting(dba, 'between 5000')
+    expect(estimated_rows).toBeGreaterThan(800)
+    expect(estimated_rows).toBeLessThan(1_200)
+    await rig.decide(id, dba)
+    await plain
+    expect(await ranAtTarget('explain (format json) delete from counted')).toBe(true)
+  })
+
+  it('where planning could run a function of somebody’s own, no plan is asked for', async () => {
+    await using client = await rig.client()
+    await client.pg.query('create table planned (id int)')
+    const running = client.pg.query('delete from planned where id = 1')
+    const before = await rig.waiting(dba, 'delete from planned')
+    expect(before.estimated_rows).toBeGreaterThanOrEqual(0)
+    await rig.decide(before.id, dba)
+    await running
+    await client.pg.query(`create function five() returns int language sql immutable as 'select 5'`)
+    const again = client.pg.query('delete from planned where id = 2')
+    const after = await rig.waiting(dba, 'id = 2')
+    expect(after.estimated_rows).toBe(-1)
+    await rig.decide(after.id, dba)
+    await again
+    const logged = await readStatementLog(rig.postgres.logFile)
+    const about = logged.map(({ text }) => text).filter((text) => text.includes('id = 2'))
+    expect(about).toEqual(['delete from planned where id = 2'])
   })
 })

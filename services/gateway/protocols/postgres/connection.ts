@@ -14,6 +14,7 @@ import type { CancelKeys } from './cancel.ts'
 import type { Catalogs } from './catalog/catalogs.ts'
 import { openSessionNaming } from './catalog/session-naming.ts'
 import { errorResponse } from './errors.ts'
+import { estimated, type Estimator } from './estimate.ts'
 import { close_timeout_ms, linger_ms } from './limits.ts'
 import type { Masking } from './masking/masking.ts'
 import { auditUnavailable, Refused, startRefused, targetRefused } from './refused.ts'
@@ -25,7 +26,7 @@ import { hideTokens } from './shown-tokens.ts'
 import { startClient, type ClientStart, type ClientStream } from './startup.ts'
 import { newSessionState } from './state.ts'
 import type { StatementReader } from './statement.ts'
-import { connectUpstream, type Upstream } from './upstream.ts'
+import { connectUpstream, type Upstream, type UpstreamRequest } from './upstream.ts'
 
 /** What every connection of a listener shares. */
 export type ConnectionDeps = Omit<AdmissionDeps, 'recording' | 'context'> & {
@@ -36,6 +37,7 @@ export type ConnectionDeps = Omit<AdmissionDeps, 'recording' | 'context'> & {
   readonly recorder: Recorder
   readonly statements: StatementReader
   readonly holds: Pick<Holds, 'open'>
+  readonly estimator: Estimator
   readonly cancels: CancelKeys
   /** What is known of the targets' databases. */
   readonly catalogs: Catalogs
@@ -120,11 +122,13 @@ const watchClient = (stream: ClientStream): Disposable & { readonly signal: Abor
   }
 }
 
-/** Logs in at the target. */
-const reachTarget = async (admission: Admission, signal: AbortSignal): Promise<Upstream> => {
-  const { target, credential, facts, request, decision } = admission
+/** How a connection to the target is opened with the session's credential. */
+const upstreamRequest = (
+  { target, credential, facts, request }: Admission,
+  signal: AbortSignal,
+): UpstreamRequest => {
   const { host, port, connect_timeout_ms } = target.config
-  const connected = await connectUpstream({
+  return {
     host,
     port,
     tls: target.tls,
@@ -134,8 +138,13 @@ const reachTarget = async (admission: Admission, signal: AbortSignal): Promise<U
     parameters: request.parameters,
     timeout_ms: connect_timeout_ms,
     signal,
-  })
-  if (!connected.ok) throw targetRefused(connected, decision.rules)
+  }
+}
+
+/** Logs in at the target. */
+const reachTarget = async (admission: Admission, signal: AbortSignal): Promise<Upstream> => {
+  const connected = await connectUpstream(upstreamRequest(admission, signal))
+  if (!connected.ok) throw targetRefused(connected, admission.decision.rules)
   return connected.upstream
 }
 
@@ -230,20 +239,21 @@ const runOpenSession = async (
     readyForQuery('I'),
   ]
   start.stream.write(Buffer.concat(greeting))
+  const state = newSessionState(
+    upstream.parameters,
+    proofsHold(request.settings),
+    openSessionNaming({
+      catalog: deps.catalogs.forSession(target, facts.database, credential),
+      parameters: upstream.parameters,
+      asked_path: request.settings.get('search_path'),
+      user: credential.user,
+      pid: upstream.key?.pid ?? null,
+    }),
+  )
   running = runSession({
     client: start.stream,
     upstream,
-    state: newSessionState(
-      upstream.parameters,
-      proofsHold(request.settings),
-      openSessionNaming({
-        catalog: deps.catalogs.forSession(target, facts.database, credential),
-        parameters: upstream.parameters,
-        asked_path: request.settings.get('search_path'),
-        user: credential.user,
-        pid: upstream.key?.pid ?? null,
-      }),
-    ),
+    state,
     recorder,
     session,
     decide: (command, path) => deps.decider.command(facts, command, path),
@@ -254,7 +264,11 @@ const runOpenSession = async (
         pipeline: facts.identity.pipeline,
         target: connection.progress.target,
       },
-      estimate: () => Promise.resolve(-1),
+      estimate: (received) =>
+        deps.estimator.estimate(
+          upstreamRequest(admission, signal),
+          estimated(received, state.naming.current().search_path),
+        ),
     },
     statements: deps.statements,
     reads: config.gateway.reads,

@@ -182,7 +182,8 @@ export const openReceiver = (options: {
             text: statement.text,
             parameters: received.parameters,
             hidden:
-              statement.secrets.length > 0 || received.parameters.some(({ masked }) => masked),
+              statement.secrets.length + statement.masked.length > 0 ||
+              received.parameters.some(({ masked }) => masked),
           }
         : null
     const refusal = own ?? (allowed || held !== null ? null : policyRefusal(decision, statement))
