@@ -54,8 +54,12 @@ export interface Child extends AsyncDisposable {
 }
 
 /** Starts another process on the log; it is killed when disposed. */
-export const startChild = (order: ChildOrder, shell_prefix = ''): Child => {
-  const script = new URL('./log-child.ts', import.meta.url).pathname
+export const startChild = (order: ChildOrder, shell_prefix = ''): Child =>
+  startProgram('./log-child.ts', order, shell_prefix)
+
+/** Starts a program of this folder that takes one JSON argument and speaks JSON lines; it is killed when disposed. */
+export const startProgram = (file: string, order: object, shell_prefix = ''): Child => {
+  const script = new URL(file, import.meta.url).pathname
   const args = [script, JSON.stringify(order)]
   const child =
     shell_prefix === ''

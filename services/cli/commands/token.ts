@@ -90,8 +90,10 @@ export const tokenCommand = defineCommand({
     'Prints a token that is good for one target and one role, for a few minutes: the password of a connection through the',
     'gateway. It opens as many sessions as its role allows (one, unless the configuration says more), in the run and from the',
     'address it was issued to. With --end-run, the last step of a pipeline, it ends the run instead: every token of the run is',
-    'dead from then on, and its sessions end. The OIDC token comes from --issuer-token, CAIRN_ID_TOKEN (in GitLab, a name under id_tokens), GITLAB_OIDC_TOKEN,',
-    'the runner of GitHub Actions (permissions: id-token: write), or the demonstration that runs on this machine.',
+    'dead from then on, and its sessions end.',
+    '',
+    'The OIDC token comes from --issuer-token, CAIRN_ID_TOKEN (in GitLab, a name under id_tokens), GITLAB_OIDC_TOKEN, the',
+    'runner of GitHub Actions (permissions: id-token: write), or the demonstration that runs on this machine.',
   ].join('\n'),
   options: {
     target: { type: 'string', value: 'NAME', doc: 'target, as in the configuration' },

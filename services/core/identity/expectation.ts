@@ -31,11 +31,15 @@ const actualOf = (identity: Identity, field: ExpectedField): string => {
   return identity.pipeline?.[field] ?? ''
 }
 
+/** What a token does not say matches an empty pattern only: `*` is any value, but one. */
+const matches = (patterns: readonly string[], actual: string): boolean =>
+  actual === '' ? patterns.includes('') : anyOf(patterns)(actual)
+
 const differencesFrom = (expectation: Expectation, identity: Identity): Difference[] =>
   expected_fields.flatMap((field) => {
     const patterns = expectation[field]
     const actual = actualOf(identity, field)
-    return patterns === undefined || anyOf(patterns)(actual)
+    return patterns === undefined || matches(patterns, actual)
       ? []
       : [{ field, expected: patterns.join(' | '), actual }]
   })

@@ -24,7 +24,7 @@ export const roleTokens = {
     .max(100)
     .default([])
     .describe(
-      'Jobs that may have the role: field to value or values, "*" standing for any run of characters. One of the jobs has to fit; none named: any. Another context is refused (context_mismatch) before the target hears of it.',
+      'Jobs that may have the role: field to value or values, "*" standing for any run of characters, "" for no value. One of the jobs has to fit; none named: any. Another context is refused (context_mismatch) before the target hears of it.',
     ),
   sessions_per_token: whole(
     0,
