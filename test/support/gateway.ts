@@ -24,6 +24,8 @@ export type TestGatewayOptions = {
   readonly config?: Readonly<Record<string, unknown>>
   /** Claims that the one policy wants; default none. */
   readonly claims?: Readonly<Record<string, string>>
+  /** File that the policies are read from when it changes. */
+  readonly config_file?: string
 }
 
 export interface TestGateway extends AsyncDisposable {
@@ -86,6 +88,7 @@ export const startTestGateway = async (options: TestGatewayOptions): Promise<Tes
       logger: openLogger('gateway', process.env['CAIRN_LOG_LEVEL'] ?? 'silent'),
       signal: abort.signal,
       index: 0,
+      config_file: options.config_file,
     })
     return {
       port: running.ports['postgres']!,

@@ -36,7 +36,13 @@ export const isObjectPattern = (pattern: string): boolean =>
 const system_prefix = 'pg_'
 const system_schema = 'pg_catalog'
 
-const compileOne = (pattern: string): ObjectMatcher => {
+/** The same for a name in its parts. */
+type PartsMatcher = {
+  readonly permits: (name: string, schema: string | undefined, path: SearchPath) => boolean
+  readonly concerns: (name: string, schema: string | undefined, path: SearchPath) => boolean
+}
+
+const compileOne = (pattern: string): PartsMatcher => {
   const parts = nameParts(pattern)
   const any_name = parts.at(-1) === '*'
   const name = anyOf([parts.at(-1) ?? ''])
@@ -46,20 +52,14 @@ const compileOne = (pattern: string): ObjectMatcher => {
   const inPath = (object: string, path: readonly string[]): readonly string[] =>
     object.startsWith(system_prefix) ? [system_schema, ...path] : path
   return {
-    permits: (object, path) => {
-      const written = nameParts(object)
-      const own = written.at(-1) ?? ''
+    permits: (own, own_schema, path) => {
       if (!name(own)) return false
-      const own_schema = written.at(-2)
       if (own_schema !== undefined) return schema(own_schema)
       if (any_schema) return true
       const places = path === null ? [] : inPath(own, path)
       return places.length > 0 && places.every(schema)
     },
-    concerns: (object, path) => {
-      const written = nameParts(object)
-      const own = written.at(-1) ?? ''
-      const own_schema = written.at(-2)
+    concerns: (own, own_schema, path) => {
       if (own_schema !== undefined) return name(own) && schema(own_schema)
       // The schema itself, as in DROP SCHEMA.
       if (any_name && !any_schema && schema(own)) return true
@@ -72,8 +72,13 @@ const compileOne = (pattern: string): ObjectMatcher => {
 /** Compiles patterns of objects: one of them must match. */
 export const compileObjects = (patterns: readonly string[]): ObjectMatcher => {
   const matchers = patterns.map(compileOne)
-  return {
-    permits: (object, path) => matchers.some((one) => one.permits(object, path)),
-    concerns: (object, path) => matchers.some((one) => one.concerns(object, path)),
-  }
+  const some =
+    (question: keyof PartsMatcher) =>
+    (object: string, path: SearchPath): boolean => {
+      const parts = nameParts(object)
+      const name = parts.at(-1) ?? ''
+      const schema = parts.at(-2)
+      return matchers.some((one) => one[question](name, schema, path))
+    }
+  return { permits: some('permits'), concerns: some('concerns') }
 }
