@@ -77,6 +77,15 @@ const profiles = {
       groups: ['engineering', 'dba'],
     },
   },
+  grace: {
+    issuer: 'people',
+    claims: {
+      sub: 'u-1002',
+      name: 'Grace Okafor',
+      email: 'grace@acme.example',
+      groups: ['dba'],
+    },
+  },
 } as const satisfies Readonly<Record<string, Profile>>
 
 /** Who the demonstration issuer signs tokens for. */

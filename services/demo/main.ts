@@ -39,6 +39,11 @@ const createShop = async (
   await shop.end()
 }
 
+/** The jobs that deploy. */
+const production = {
+  pipeline: { repository: 'acme/shop', environment: 'production', ref: 'refs/heads/main' },
+} as const
+
 const configuration = (
   postgres: LocalPostgres,
   issuer: DemoIssuer,
@@ -69,15 +74,16 @@ const configuration = (
       name: 'nightly-report-reads',
       effect: 'allow',
       issuers: ['demo-ci'],
-      claims: { repository: 'acme/shop', workflow: 'nightly-report', ref: 'refs/heads/main' },
+      pipeline: { workflow: 'acme/shop/.github/workflows/nightly-report.yml@refs/heads/main' },
       targets: ['shop'],
       roles: ['reader'],
+      actions: ['select', 'show'],
     },
     {
       name: 'production-deploys-migrate',
       effect: 'allow',
       issuers: ['demo-ci'],
-      claims: { repository: 'acme/shop', environment: 'production', ref: 'refs/heads/main' },
+      ...production,
       targets: ['shop'],
       roles: ['migrator'],
     },
@@ -85,14 +91,58 @@ const configuration = (
       name: 'engineers-read',
       effect: 'allow',
       issuers: ['demo-people'],
-      claims: { groups: 'engineering' },
+      groups: ['engineering'],
       targets: ['shop'],
       roles: ['reader'],
     },
+    {
+      name: 'engineers-migrate',
+      effect: 'allow',
+      issuers: ['demo-people'],
+      groups: ['engineering'],
+      targets: ['shop'],
+      roles: ['migrator'],
+    },
+    ...[
+      { name: 'deploys-change-the-schema-with-a-dba', issuers: ['demo-ci'], ...production },
+      {
+        name: 'engineers-change-the-schema-with-a-dba',
+        issuers: ['demo-people'],
+        groups: ['engineering'],
+      },
+    ].map((who) => ({
+      ...who,
+      effect: 'hold',
+      targets: ['shop'],
+      roles: ['migrator'],
+      actions: ['ddl.*', 'truncate', 'grant'],
+      hold: { groups: ['dba'], quorum: 1, expires_s: 900 },
+    })),
   ],
+  masking: {
+    rules: [
+      {
+        name: 'customer-emails',
+        columns: ['customers.email'],
+        method: 'partial',
+        partial: { keep_first: 2, keep_last: 4 },
+        roles: ['reader'],
+      },
+      { name: 'cards', detectors: ['card'] },
+    ],
+  },
+  api: {
+    roles: [
+      { role: 'approver', issuers: ['demo-people'], groups: ['dba'] },
+      { role: 'developer', issuers: ['demo-people'] },
+    ],
+  },
 })
 
-const howToGoOn = (ports: Readonly<Record<string, number>>): readonly string[] => [
+const howToGoOn = (
+  ports: Readonly<Record<string, number>>,
+  approver_url: string,
+): readonly string[] => [
   '',
   'Cairn runs. In a second terminal, in this folder:',
   '',
@@ -102,6 +152,11 @@ const howToGoOn = (ports: Readonly<Record<string, number>>): readonly string[] =
   '  npx cairn sessions',
   '  npx cairn replay SESSION',
   `  curl 'http://127.0.0.1:${ports['clickhouse']}/' --data 'select count() from cairn.commands'`,
+  '',
+  'Ask for the role migrator instead, change the schema, and the command waits for a DBA, who is not you:',
+  '',
+  '  npx cairn approvals',
+  `  CAIRN_API_TOKEN=$(curl -s ${approver_url}) npx cairn approve APPROVAL`,
   '',
   `API: http://127.0.0.1:${ports['api']}/v1/openapi.json    Stop: Ctrl-C`,
   '',
@@ -136,10 +191,11 @@ export const startDemo = async ({ data_dir, say, logger }: DemoOptions): Promise
       say('sessions of the demonstration, through the gateway:')
       await runDemoSessions({
         port: ports['postgres'] ?? 0,
+        api: `http://127.0.0.1:${ports['api']}`,
         mint: (profile) => issuer.mint(profile),
         say,
       })
-      for (const line of howToGoOn(ports)) say(line)
+      for (const line of howToGoOn(ports, issuer.tokenUrl('grace'))) say(line)
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }

@@ -61,9 +61,29 @@ describe('npm start', () => {
     )
     const refused = await clickhouseQuery<{ reason: string; pipeline_user: string }>(
       cairn.ports['clickhouse']!,
-      'select reason, pipeline_user from cairn.session_refused',
+      'select reason, pipeline_user from cairn.session_refused order by time',
     )
-    expect(refused).toEqual([{ reason: 'policy_denied', pipeline_user: 'mallory' }])
+    expect(refused).toEqual([
+      { reason: 'token_replayed', pipeline_user: 'ben' },
+      { reason: 'policy_denied', pipeline_user: 'mallory' },
+    ])
+  })
+
+  it('holds its schema change for a person, and masks emails', async () => {
+    expect(cairn.stderr()).toMatch(/approved: alter table orders add column/)
+    const approvals = await eventually('the approval is in the tables', async () => {
+      const rows = await clickhouseQuery<{ state: string; approved_by: string[] }>(
+        cairn.ports['clickhouse']!,
+        'select state, approved_by from cairn.approvals',
+      )
+      return rows[0]?.state === 'consumed' && rows
+    })
+    expect(approvals).toEqual([{ state: 'consumed', approved_by: ['u-1002'] }])
+    const [clear] = await clickhouseQuery<{ n: string }>(
+      cairn.ports['clickhouse']!,
+      "select toString(countIf(position(value, '1@example.com') > 0)) as n from cairn.records",
+    )
+    expect(clear?.n).toBe('0')
   })
 
   it.skipIf(psql === null)('prints a psql line that works, and shows its session', async () => {
