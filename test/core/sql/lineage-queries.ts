@@ -39,7 +39,7 @@ const tables: readonly Item[] = [
   { alias: 'nested', columns: ['id', 'person'], row: true },
 ]
 
-export const makeQuery = (dice: Dice): string => {
+const maker = (dice: Dice) => {
   let names = 0
   const fresh = (prefix: string): string => `${prefix}${String((names += 1))}`
 
@@ -214,9 +214,54 @@ export const makeQuery = (dice: Dice): string => {
   }
 
   const top: Place = { items: [], outer: undefined, queries: [] }
-  if (dice.roll(8) === 0) {
-    const { text, place } = fromClause(top, 1)
-    return `select * from ${text}${dice.roll(2) === 0 ? ` where ${condition(place, 1)}` : ''}`
+
+  const anyQuery = (): string => {
+    if (dice.roll(8) === 0) {
+      const { text, place } = fromClause(top, 1)
+      return `select * from ${text}${dice.roll(2) === 0 ? ` where ${condition(place, 1)}` : ''}`
+    }
+    return query(top, 1 + dice.roll(3), 1 + dice.roll(3)).text
   }
-  return query(top, 1 + dice.roll(3), 1 + dice.roll(3)).text
+
+  const returning = (place: Place): string => {
+    const row = dice.pick(['new', 'old', 'w'])
+    return `returning ${expression(place, 2)} as c1, ${row}.*, ${row}::text as c2`
+  }
+
+  const anyWrite = (): Write => {
+    const { table, columns, text } = dice.pick(targets)
+    const target: Item = { alias: 'w', columns, row: true }
+    const { text: from, place } = fromClause(top, 1)
+    const place_of_row: Place = { ...place, items: [target] }
+    const both: Place = { ...place, items: [...place.items, target] }
+    const assigned = `${text} = ${expression(both, 2)}`
+    const made = dice.pick([
+      () =>
+        `insert into ${table} as w (id, ${text}) select 7, ${expression(place, 2)} from ${from} limit 1 ${returning(place_of_row)}`,
+      () =>
+        `update ${table} w set ${assigned} from ${from} where ${condition(both, 1)} ${returning(both)}`,
+      () =>
+        `update ${table} w set (${text}, id) = (select ${expression(both, 2)}, 8 limit 1) from ${from} ${returning(both)}`,
+      () => `delete from ${table} w using ${from} where ${condition(both, 1)} ${returning(both)}`,
+      () =>
+        `merge into ${table} w using (select ${expression(place, 2)} as e from ${from} limit 1) m on true when matched then update set ${text} = m.e ${returning(place_of_row)}`,
+      () =>
+        `with x as (update ${table} w set ${assigned} from ${from} ${returning(both)}) select x.c1, x.c2 from x`,
+    ])()
+    return { table, column: text, text: made }
+  }
+
+  return { anyQuery, anyWrite }
 }
+
+/** A statement that writes: which column of which table. */
+export type Write = { readonly table: string; readonly column: string; readonly text: string }
+
+const targets = [
+  { table: 'orders', columns: ['id', 'person_id', 'note', 'total'], text: 'note' },
+  { table: 'humans', columns: ['id', 'badge'], text: 'badge' },
+  { table: 'humans_1', columns: ['id', 'badge'], text: 'badge' },
+] as const
+
+export const makeQuery = (dice: Dice): string => maker(dice).anyQuery()
+export const makeWrite = (dice: Dice): Write => maker(dice).anyWrite()

@@ -10,7 +10,7 @@ const words = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/).f
 
 const plain_types = words(`
 bigint bool boolean bpchar bytea char cidr date float4 float8 inet int int2 int4 int8 integer interval json jsonb macaddr money name numeric oid
-smallint text time timestamp timestamptz timetz tsvector uuid varchar xml
+smallint text time timestamp timestamptz timetz uuid varchar xml
 `)
 
 /** They give arrays of text or numbers, whatever they are called with. */
@@ -20,7 +20,8 @@ array_positions current_schemas regexp_match regexp_split_to_array string_to_arr
 
 /** Types from here on are of somebody's own. */
 const own_types_from = 16_384
-const record_array = 2287
+/** record[], and tsvector, which unnest takes apart into three columns. */
+const of_rows: ReadonlySet<number> = new Set([2287, 3614])
 
 const isPlainType = ({ kind, node }: Child): boolean => {
   const type = child(kind, node, 'typeName')
@@ -56,7 +57,7 @@ export const isScalarArray = (reading: Reading, at: Child, scope: Scope): boolea
       return (
         direct &&
         types.length > 0 &&
-        types.every((oid) => oid < own_types_from && oid !== record_array)
+        types.every((oid) => oid < own_types_from && !of_rows.has(oid))
       )
     }
     default:
