@@ -109,6 +109,27 @@ const adapterChecks = (root: Tree): Finding[] => {
   return findings
 }
 
+/** A job that is expected of an issuer that is not there could never come. */
+const expectReferences = (root: Tree): Finding[] => {
+  const names = namesOf(listAt(root, 'issuers'))
+  return listAt(root, 'targets').flatMap((target, index) =>
+    listAt(target, 'roles').flatMap((role, at) =>
+      listAt(role, 'expect').flatMap((job, position) => {
+        const { issuer } = job
+        const patterns = typeof issuer === 'string' ? [issuer] : textsAt(job, 'issuer')
+        return patterns.length === 0 || patterns.some((pattern) => globMatches(pattern, names))
+          ? []
+          : [
+              {
+                path: ['targets', index, 'roles', at, 'expect', position, 'issuer'],
+                message: `no issuer has this name; ${known(names)}`,
+              },
+            ]
+      }),
+    ),
+  )
+}
+
 const apiReferences = (root: Tree): Finding[] => {
   const names = namesOf(listAt(root, 'issuers'))
   return listAt(treeAt(root, 'api'), 'roles').flatMap((role, index) =>
@@ -187,6 +208,7 @@ export const crossReferenceErrors = (root: unknown): readonly Finding[] => {
     ...vaultChecks(root),
     ...policyReferences(root, listAt(root, 'policies')),
     ...apiReferences(root),
+    ...expectReferences(root),
     ...adapterChecks(root),
   ]
 }

@@ -18,13 +18,18 @@ export type TopicSettings = {
   readonly retention_hours: number
 }
 
+/** Claims of tokens are kept for longer than any counted token lives (a day, and what clocks may differ). */
+const tokens_hours_min = 48
+
 /** The topics as the configuration wants them. The notary's own log is one sequence: one partition. */
 export const topicSpecs = (settings: TopicSettings): readonly TopicSpec[] =>
   topicNames.map((name) => ({
     name,
     partitions: name === 'cairn.notary' ? 1 : settings.partitions,
     replication: settings.replication,
-    retention_ms: settings.retention_hours * 3_600_000,
+    retention_ms:
+      Math.max(settings.retention_hours, name === 'cairn.tokens' ? tokens_hours_min : 0) *
+      3_600_000,
   }))
 
 /**

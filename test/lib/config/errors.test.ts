@@ -245,6 +245,14 @@ describe('what must hold between sections', () => {
       'issuers[1].issuer: another entry has this issuer already; give audience a list',
     ],
     [
+      'targets: [{ name: t, host: h, roles: [{ name: r, credential: c, expect: [{ issuer: ci }] }] }]\ncredentials: [{ name: c, user: u, password: p }]',
+      'targets[0].roles[0].expect[0].issuer: no issuer has this name; none is configured',
+    ],
+    [
+      'targets: [{ name: t, host: h, roles: [{ name: r, credential: c, expect: [{}] }] }]\ncredentials: [{ name: c, user: u, password: p }]',
+      'targets[0].roles[0].expect[0]: an expected job needs a field; leave expect out where any job is good',
+    ],
+    [
       'api: { roles: [{ role: admin, issuers: [none] }] }',
       'api.roles[0].issuers[0]: no issuer has this name; none is configured',
     ],

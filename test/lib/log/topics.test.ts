@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { token_lifetime_max_s } from '#core/identity/token-index.ts'
 import { topicNames, topicSpecs } from '#lib/log/topics.ts'
 
 test('every topic of the contracts is created with the partitions, replicas and retention of the configuration', () => {
@@ -16,4 +17,14 @@ test('every topic of the contracts is created with the partitions, replicas and 
 test('the log of the notary is one sequence, however many partitions the others have', () => {
   const specs = topicSpecs({ partitions: 6, replication: 1, retention_hours: 1 })
   expect(specs.find(({ name }) => name === 'cairn.notary')?.partitions).toBe(1)
+})
+
+test('claims of tokens are kept for longer than a token lives, whatever the others are', () => {
+  const retention = (retention_hours: number): number | undefined =>
+    topicSpecs({ partitions: 1, replication: 1, retention_hours }).find(
+      ({ name }) => name === 'cairn.tokens',
+    )?.retention_ms
+  expect(retention(1)).toBe(48 * 3_600_000)
+  expect(retention(168)).toBe(168 * 3_600_000)
+  expect(retention(1)).toBeGreaterThan(2 * token_lifetime_max_s * 1000 - 1)
 })
