@@ -366,6 +366,11 @@ describe('what happens through something else', () => {
     expect(allowedBy('call:public.refund')).toBe('allow')
     expect(allowedBy('call:*')).toBe('deny')
     expect(allowedBy('call:*', 'update')).toBe('allow')
+    const unread = effectCommand(
+      effectOn('call:refund', 'public.refund'),
+      through('unknown', 'other', 'public.refund'),
+    )
+    expect(decideAll([rule('a', { actions: ['call:refund'] })], unread).outcome).toBe('deny')
   })
 })
 

@@ -115,7 +115,12 @@ describe('the decisions of a session', () => {
     const shortened = commandOf(effects, {
       parameters: [{ format: 'text', value: 'x', masked: false, value_bytes: 4000 }],
     })
-    for (const command of [cut, hidden, shortened]) {
+    const plain = commandOf(effects)
+    const replaced = (part: 'secrets' | 'masked'): PolicyCommand => ({
+      ...plain,
+      statement: { ...plain.statement, [part]: ['x'] },
+    })
+    for (const command of [cut, hidden, shortened, replaced('secrets'), replaced('masked')]) {
       expect(outcome('deny', command)).toMatchObject({ outcome: 'deny', rules: ['when'] })
       expect(outcome('allow', command)).toMatchObject({ outcome: 'allow', rules: ['all'] })
     }
