@@ -134,4 +134,20 @@ describe('cairn policy test', () => {
     )
     expect(await policyTest('execute.yaml')).toMatchObject({ code: 0 })
   })
+
+  it('says what the masking of a configuration does with the tables of a file', async () => {
+    await write(
+      'masked.yaml',
+      `policies: [{ name: all, effect: allow, actions: ['*'] }]
+${subjects}tables: { public.people: [id, email], public.notes: [text] }
+cases:
+${one('clear', 'select id from people', 'expect: allow, rules: [all]')}${one('column', 'select id, reverse(email) as x from people p', 'expect: mask, rules: [all, emails]')}${one('copied', 'insert into notes select email from people', 'expect: deny, rules: ["builtin:masked-write"]')}${one('elsewhere', 'select * from unheard_of', 'expect: deny, rules: ["builtin:mask-unresolved"]')}`,
+    )
+    await write('mask.yaml', 'masking: { rules: [{ name: emails, columns: [people.email] }] }')
+    expect(await policyTest('--config', 'mask.yaml', 'masked.yaml')).toMatchObject({
+      code: 0,
+      stdout: 'masked.yaml: 4 of 4 cases passed\n',
+    })
+    expect((await policyTest('masked.yaml')).code).toBe(1)
+  })
 })

@@ -3,9 +3,12 @@ import { resolve } from 'node:path'
 import type { PolicyRule } from '#core/policy/policy-rule.ts'
 import type { PolicySet } from '#core/policy/policy-set.ts'
 import type { SqlAnalysis } from '#core/sql/analysis.ts'
+import type { SqlParser } from '#core/sql/parser.ts'
 import type { ConfigProblem } from '#lib/config/problem.ts'
+import type { Config } from '#lib/config/schema.ts'
 import { CairnError } from '#lib/error.ts'
 import { defineCommand, type Output } from '../command.ts'
+import type { CaseMasks } from '../policy/case-masks.ts'
 import { safeLine } from '../terminal/safe-text.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -26,6 +29,7 @@ type Scope = {
   readonly cwd: string
   /** Policies that are in force with those of each file. */
   readonly config_file: string | undefined
+  readonly parser: SqlParser
   readonly analyze: (sql: string) => SqlAnalysis
 }
 
@@ -38,6 +42,8 @@ const unusable = (file: string, errors: readonly ConfigProblem[]): FileResult =>
 
 type Configured = {
   readonly policies: readonly PolicyRule[]
+  /** Null without a configuration: nothing is masked. */
+  readonly masking: Config['masking'] | null
   readonly errors: readonly ConfigProblem[]
 }
 
@@ -48,14 +54,18 @@ const configured = async (
   /** Names of the policies in it. */
   names: ReadonlySet<string>,
 ): Promise<Configured> => {
-  if (config_file === undefined) return { policies: [], errors: [] }
+  if (config_file === undefined) return { policies: [], masking: null, errors: [] }
   const { loadConfig } = await import('#lib/config/load.ts')
   const loaded = loadConfig({ file: config_file, env, cwd })
   if (!loaded.ok)
-    return { policies: [], errors: loaded.errors.map((error) => ({ file: config_file, ...error })) }
-  const { policies, policy_file } = loaded.config
+    return {
+      policies: [],
+      masking: null,
+      errors: loaded.errors.map((error) => ({ file: config_file, ...error })),
+    }
+  const { policies, policy_file, masking } = loaded.config
   const others = policies.filter(({ name }) => policy_file !== tested || !names.has(name))
-  return { policies: others, errors: [] }
+  return { policies: others, masking, errors: [] }
 }
 
 const compile = async (rules: readonly PolicyRule[]): Promise<PolicySet> => {
@@ -68,22 +78,28 @@ const testFile = async (name: string, scope: Scope): Promise<FileResult> => {
   const file = resolve(scope.cwd, name)
   const { readPolicyFile } = await import('#lib/config/policy-file.ts')
   const { runCase } = await import('../policy/case-run.ts')
+  const { openCaseMasks } = await import('../policy/case-masks.ts')
+  const { caseCatalog } = await import('../policy/case-catalog.ts')
   const read = readPolicyFile(file, scope.env)
   if (!read.ok) return unusable(name, read.errors)
   const { content, source } = read
-  const { policies, subjects, cases } = content
+  const { policies, subjects, tables, cases } = content
   if (cases.length === 0)
     return unusable(name, [{ path: '', message: 'there are no cases in it: add some under cases' }])
   const others = await configured(scope, file, new Set(policies.map((policy) => policy.name)))
   if (others.errors.length > 0) return unusable(name, others.errors)
   const set = await compile([...others.policies, ...policies])
+  const masks =
+    others.masking === null
+      ? unmasked
+      : openCaseMasks(others.masking, scope.parser, caseCatalog(tables))
   const failed: Finding[] = []
   const errors: ConfigProblem[] = []
   cases.forEach((one, index) => {
     const subject = subjects[one.subject]
     // The file was checked: every subject is there.
     if (subject === undefined) return
-    const result = runCase(one, subject, set, scope.analyze)
+    const result = runCase(one, subject, set, scope.analyze, masks)
     if (result.outcome === 'passed') return
     const path = `cases[${index}]`
     const problem = { ...source.placeOf(['cases', index]), path, message: result.reason }
@@ -92,6 +108,8 @@ const testFile = async (name: string, scope: Scope): Promise<FileResult> => {
   })
   return { file: name, cases: cases.length, failed, errors }
 }
+
+const unmasked: CaseMasks = (_request, _sql, _path, decision) => decision
 
 const place = ({ line, column }: ConfigProblem): string =>
   line === undefined ? '' : `:${line}:${column ?? 1}`
@@ -118,7 +136,7 @@ export const policyTest = defineCommand({
   positionals: ['FILE', '[FILE...]'],
   description: [
     'Each FILE holds policies, subjects and cases (schema: services/lib/config/policy.schema.json). A case says who asks, where, which command,',
-    'and whether it must be allowed, denied or held, and by which policies. Without sql the session itself is decided about.',
+    'and whether it must be allowed, denied, held or masked, and by which rules. Without sql the session itself is decided about.',
     '',
     'Nothing is connected to: names without a schema are looked up in the search_path of the case, and what views and functions do is not known.',
     'Exit code 0 when every case passes, 1 when one fails, 2 when a file cannot be used.',
@@ -127,7 +145,7 @@ export const policyTest = defineCommand({
     config: {
       type: 'string',
       value: 'FILE',
-      doc: 'configuration whose policies are in force together with those of each file',
+      doc: 'configuration whose policies and masking are in force together with each file',
     },
     json: { type: 'boolean', doc: 'one JSON object: ok, and per file cases, failed, errors' },
   },
@@ -138,11 +156,12 @@ export const policyTest = defineCommand({
   run: async ({ values, positionals, env, cwd, out }) => {
     const { createSqlAnalyzer } = await import('#core/sql/analyzer.ts')
     const { loadSqlParser } = await import('#core/sql/parser.ts')
-    const analyzer = createSqlAnalyzer(await loadSqlParser())
+    const parser = await loadSqlParser()
+    const analyzer = createSqlAnalyzer(parser)
     const analyze = (sql: string): SqlAnalysis => analyzer.analyze(sql)
     const results: FileResult[] = []
     for (const name of positionals)
-      results.push(await testFile(name, { env, cwd, config_file: values.config, analyze }))
+      results.push(await testFile(name, { env, cwd, config_file: values.config, parser, analyze }))
     const broken = results.filter(({ errors }) => errors.length > 0)
     const ok = results.every(({ failed, errors }) => failed.length + errors.length === 0)
     if (values.json) {

@@ -4,6 +4,7 @@ import type { Decision } from '#core/policy/decision.ts'
 import { openPolicySession } from '#core/policy/policy-session.ts'
 import type { PolicySet } from '#core/policy/policy-set.ts'
 import type { PolicyCase, PolicySubject } from '#lib/config/policy-file.ts'
+import type { CaseMasks } from './case-masks.ts'
 import { subjectRequest } from './case-subject.ts'
 
 export type CaseResult =
@@ -54,6 +55,7 @@ export const runCase = (
   subject: PolicySubject,
   set: PolicySet,
   analyze: (sql: string) => SqlAnalysis,
+  masks: CaseMasks,
 ): CaseResult => {
   const asked = subjectRequest(subject, one)
   if (!asked.ok) return { outcome: 'unusable', reason: `subject ${one.subject}: ${asked.problem}` }
@@ -62,10 +64,15 @@ export const runCase = (
   const opened = session.session(set, now_ms)
   // A command needs a session first.
   const refused = opened.outcome === 'deny' && !opened.dry_run
-  const decision =
-    one.sql === undefined || refused
-      ? opened
-      : session.command(set, commandOf(one, one.sql, analyze(one.sql)), one.search_path, now_ms)
+  const path = one.search_path
+  const decided = (sql: string): Decision =>
+    masks(
+      asked.request,
+      sql,
+      path,
+      session.command(set, commandOf(one, sql, analyze(sql)), path, now_ms),
+    )
+  const decision = one.sql === undefined || refused ? opened : decided(one.sql)
   const happens = decision.dry_run ? 'allow' : decision.outcome
   if (happens !== one.expect)
     return { outcome: 'failed', reason: `expected ${one.expect}, got ${said(decision)}` }

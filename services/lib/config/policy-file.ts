@@ -5,7 +5,7 @@ import { knownKeysOf, type JsonSchema } from './json-schema.ts'
 import { pathText, type ConfigProblem, type Path } from './problem.ts'
 import { resolveReferences } from './references.ts'
 import { policies } from './sections/policies.ts'
-import { cases, subjects } from './sections/policy-cases.ts'
+import { cases, subjects, tables } from './sections/policy-cases.ts'
 import type { ReadonlyDeep } from './schema.ts'
 import { parseSource, type Source } from './source.ts'
 import { readTextFile } from './text-file.ts'
@@ -15,7 +15,7 @@ import { readTextFile } from './text-file.ts'
  * by generate.ts.
  */
 const policyFileSchema = z
-  .strictObject({ policies, subjects, cases })
+  .strictObject({ policies, subjects, tables, cases })
   .describe('Policies of Cairn, and cases to test them with.')
 
 export type PolicyFile = ReadonlyDeep<z.output<typeof policyFileSchema>>

@@ -125,7 +125,7 @@ cases:
     const read = readPolicyFile(file, {})
     if (read.ok) throw new Error('it was accepted')
     expect(read.errors.map((error) => withoutFolder(problemText(error)))).toEqual([
-      'cases.yaml:4:55: cases[1].expect: expected one of allow, deny, hold',
+      'cases.yaml:4:55: cases[1].expect: expected one of allow, deny, hold, mask',
     ])
     space.write(
       'cases.yaml',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { presets, type PresetName } from '#core/identity/presets/registry.ts'
+import { isObjectPattern } from '#core/policy/object-pattern.ts'
 import { pipeline_fields } from '#core/policy/policy-rule.ts'
 import { name, text } from '../scalars.ts'
 
@@ -35,6 +36,14 @@ export const subjects = z
   .default({})
   .describe('Who asks, by a name that cases use.')
 
+export const tables = z
+  .record(
+    z.string().max(256).refine(isObjectPattern, { error: 'expected schema.name or name' }),
+    z.array(z.string().min(1).max(63)).max(1600),
+  )
+  .default({})
+  .describe('Tables that cases speak of, with their columns: schema.name, default schema public.')
+
 const policyCase = z
   .strictObject({
     name: text('What is tested, in words.', 256),
@@ -63,7 +72,9 @@ const policyCase = z
       .max(1000)
       .default([])
       .describe('Bound values in text form.'),
-    expect: z.enum(['allow', 'deny', 'hold']).describe('What the policy must say.'),
+    expect: z
+      .enum(['allow', 'deny', 'hold', 'mask'])
+      .describe('What must be said; mask by the masking rules of the configuration.'),
     rules: z
       .array(z.string().min(1).max(128))
       .max(100)
