@@ -28,7 +28,7 @@ const subjects = `subjects:
 `
 
 const policies = `policies:
-  - { name: readers, effect: allow, groups: [dev], actions: [select], objects: ['public.*'] }
+  - { name: readers, effect: allow, groups: [dev], actions: [select, 'ddl.*'], objects: ['public.*'] }
   - { name: ddl, effect: hold, actions: ['ddl.*'], hold: { groups: [dba] } }
   - { name: trial, effect: deny, dry_run: true, actions: [select], objects: [public.people] }
 `

@@ -136,7 +136,7 @@ const answersOf = (
     const holds = !open || compiled.condition === undefined ? true : compiled.condition.holds(facts)
     if (holds === false) continue
     if (compiled.rule.effect !== 'allow') restricting.push(compiled)
-    if (compiled.rule.effect !== 'deny' && holds === true) permitting.push(compiled)
+    if (compiled.rule.effect === 'allow' && holds === true) permitting.push(compiled)
   }
   return { restricting, permitting }
 }
@@ -203,8 +203,8 @@ const decideEmpty = (rules: readonly ScopedRule[]): Outcome => {
 }
 
 /**
- * May this command run? Every effect of every statement must be allowed by some rule, or by one that holds; a rule that denies any of them
- * denies the command, one that holds any of them holds it. What could not be parsed is denied by `builtin:unparsed`.
+ * May this command run? Every effect of every statement must be allowed by some rule; a rule that denies any of them denies the command, one that
+ * holds any of them holds it. A rule that holds allows nothing: it says which part of what is allowed waits for people. What could not be parsed is denied by `builtin:unparsed`.
  */
 export const evaluateCommand = (
   scope: SessionScope,

@@ -62,8 +62,8 @@ export const decideSession = (scope: SessionScope, request: SessionRequest): Dec
 })
 
 /**
- * May this session be opened? Yes if some rule may allow something in it, or hold it for an approval; no if a rule denies everything in it, or
- * none speaks of it. Every rule that says so is named. `now_ms` milliseconds since 1970.
+ * May this session be opened? Yes if some rule may allow something in it; no if a rule denies everything in it, or none allows
+ * anything. Every rule that says so is named. `now_ms` milliseconds since 1970.
  */
 export const evaluateSession = (
   set: PolicySet,

@@ -65,5 +65,5 @@ export const sessionRules = (rules: readonly ScopedRule[]) => ({
   denies: rules
     .filter((one) => one.compiled.rule.effect === 'deny' && isWhole(one))
     .map(({ compiled }) => compiled.rule),
-  allows: rules.map(({ compiled }) => compiled.rule).filter(({ effect }) => effect !== 'deny'),
+  allows: rules.map(({ compiled }) => compiled.rule).filter(({ effect }) => effect === 'allow'),
 })

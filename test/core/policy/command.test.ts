@@ -389,13 +389,22 @@ describe('a command that is held', () => {
     expect(decideAll(rules, sqlCommand('select 1')).hold).toBeNull()
   })
 
-  it('needs no other policy that allows it', () => {
-    expect(outcome([rule('held', { effect: 'hold', hold })], 'drop table t')).toBe('hold')
+  it('needs another policy that allows it: to hold opens no door', () => {
+    const held = rule('held', { effect: 'hold', hold, actions: ['ddl.*'] })
+    expect(decideAll([held], sqlCommand('drop table t'))).toMatchObject({
+      outcome: 'deny',
+      rules: [builtin_rules.default_deny],
+      hold: null,
+    })
+    const selects = rule('selects', { actions: ['select'] })
+    expect(outcome([held, selects], 'drop table t')).toBe('deny')
+    expect(outcome([held, rule('drops', { actions: ['ddl.drop'] })], 'drop table t')).toBe('hold')
   })
 
   it('by several policies needs people who are good enough for all of them', () => {
     const two = { groups: ['sec', 'dba'], quorum: 2, expires_s: 60 }
     const rules = [
+      rule('all'),
       rule('one', { effect: 'hold', hold }),
       rule('two', { effect: 'hold', hold: two }),
     ]
@@ -409,6 +418,7 @@ describe('a command that is held', () => {
 
   it('is denied when nobody could approve it', () => {
     const rules = [
+      rule('all'),
       rule('one', { effect: 'hold', hold }),
       rule('two', { effect: 'hold', hold: { ...hold, groups: ['sec'] } }),
     ]
@@ -458,7 +468,7 @@ describe('a dry run', () => {
       dry_run: true,
     })
     expect(
-      decideAll([rule('held', { effect: 'hold', hold })], sqlCommand('drop table t'), {
+      decideAll([all, rule('held', { effect: 'hold', hold })], sqlCommand('drop table t'), {
         dry_run: true,
       }),
     ).toMatchObject({ outcome: 'hold', dry_run: true, hold: null })

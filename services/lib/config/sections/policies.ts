@@ -55,7 +55,7 @@ const policy = z
     effect: z
       .enum(['allow', 'deny', 'hold'])
       .describe(
-        'deny beats hold beats allow; what no policy allows is denied. hold: runs after people approved it.',
+        'deny beats hold beats allow; what no policy allows is denied. hold: what is allowed waits until people have approved it.',
       ),
     dry_run: z
       .boolean()
@@ -89,7 +89,7 @@ const policy = z
       .max(1000)
       .exactOptional()
       .describe(
-        'What commands do: select, ddl.*, call:<function> ...; without it everything, but an allow or hold permits opaque actions only by name or by "*".',
+        'What commands do: select, ddl.*, call:<function> ...; without it everything, but an allow permits opaque actions only by name or by "*".',
       ),
     objects: z
       .array(object)
