@@ -262,4 +262,22 @@ select count(*) from generate_series(1, 100) g where exists (select 1 from peopl
 select id from people where id in (select person_id from orders where total > 5) => id!(orders.person_id,people.id) | 5(orders.total)
 select distinct name from people => name!(people.name)
 select distinct name, email from people order by email => name!(people.name) email!(people.email)
+set search_path to log; select upper(what) from audit => - ;; upper(audit.what)
+set search_path to log, public; select upper(what) from audit; select ssn from people => - ;; upper(audit.what) ;; ssn!(people.ssn)
+set search_path to nowhere; select ssn from people => refused: relation people is not known
+set search_path to nowhere; select ssn from public.people => - ;; ssn!(people.ssn)
+reset search_path; select 1 as x, ssn from people => refused: relation people is not known
+reset search_path; select ssn from public.people => - ;; ssn!(people.ssn)
+begin; select ssn from people => - ;; ssn!(people.ssn)
+commit; select ssn from people => refused: relation people is not known
+rollback to savepoint a; select ssn from people => refused: relation people is not known
+set role x; select ssn from people => refused: relation people is not known
+select set_config('search_path', 'x', false); select ssn from people => refused: relation people is not known
+execute p; select ssn from people => refused: relation people is not known
+drop view emails; select ssn from public.people => refused: relation public.people is not known
+create table a (b int); insert into a values (1) => refused: relation a is not known
+select id into x from orders; select id from orders => refused: relation orders is not known
+insert into orders (id) values (1); update orders set note = 'x'; select note from orders => - | 1(orders.id) ;; - | 'x'(orders.note) ;; note!(orders.note)
+select leak(1); select ssn from people => refused: relation people is not known
+set statement_timeout = 5; select ssn from people => - ;; ssn!(people.ssn)
 `

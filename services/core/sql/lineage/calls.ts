@@ -30,6 +30,7 @@ const noteCall = (reading: Reading, kind: FunctionKind, name: string, args: Grap
       reading.opaque.add(name)
       break
     case 'stateful':
+      reading.sets ||= name === 'set_config'
       break
   }
   reading.flows.push({ into: `${name}()`, into_column: '', node: args, target: undefined })

@@ -15,6 +15,7 @@ import { readFrom } from './from-items.ts'
 import { reach } from './graph.ts'
 import type { Lineage, StatementLineage } from './lineage.ts'
 import { literalEnds } from './literal-ends.ts'
+import { namesAfter, type Names } from './moves.ts'
 import { readQuery } from './queries.ts'
 import {
   fail,
@@ -90,13 +91,21 @@ export const lineageOf = (
   const parsed = parser.parse(text)
   if (!parsed.ok) return { ok: false, reason: parsed.error }
   const endOf = literalEnds(parser, text)
-  const setting: Setting = { search_path, own_text: true, parameters: undefined }
   const statements: StatementLineage[] = []
+  let names: Names = { catalog, search_path }
   for (const { stmt } of parsed.tree.stmts ?? []) {
-    const reading = newReading({ parser, catalog, limits, readers })
-    const told = guarded(reading, () =>
-      toldBy(reading, readStatement(reading, statementOf(stmt), setting), endOf),
-    )
+    const at = statementOf(stmt)
+    const reading = newReading({ parser, catalog: names.catalog, limits, readers })
+    const setting: Setting = {
+      search_path: names.search_path,
+      own_text: true,
+      parameters: undefined,
+    }
+    const told = guarded(reading, () => {
+      const found = readStatement(reading, at, setting)
+      names = namesAfter(at, reading, found, names)
+      return toldBy(reading, found, endOf)
+    })
     if (!told) return { ok: false, reason: reading.failure }
     statements.push(told)
   }

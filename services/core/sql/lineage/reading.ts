@@ -88,6 +88,8 @@ export type Reading = {
   /** Expressions with the constants in them. */
   readonly values: GraphNode[]
   readonly opaque: Set<string>
+  /** It calls a function that changes settings. */
+  sets: boolean
   readonly items: Map<GraphNode, ItemColumn>
   readonly constants: Map<string, GraphNode>
 }
@@ -108,6 +110,7 @@ export const newReading = (options: ReadingOptions): Reading => ({
   comparisons: [],
   values: [],
   opaque: new Set(),
+  sets: false,
   items: new Map(),
   constants: new Map(),
 })
