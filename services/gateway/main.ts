@@ -140,7 +140,7 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
       holds: approvals.holds,
       estimator: openEstimator(),
       statements: openStatementReader({
-        analyze: (text) => analyzer.analyze(text),
+        analyze: (text, naming) => analyzer.analyze(text, naming),
         redact: redactSecrets,
         text_bytes_max: config.gateway.text_bytes_max,
       }),

@@ -1,3 +1,5 @@
+import type { ShiftedNames } from './naming.ts'
+
 /** One thing a statement does to one object. */
 export type Effect = {
   /**
@@ -49,6 +51,9 @@ export type PreparedText = {
   readonly verb: string
   readonly effects: readonly Effect[]
   readonly pureRead: boolean
+  /** Settings it changes, and names that mean something else afterwards, when executed. */
+  readonly sets: readonly SettingChange[]
+  readonly shifts: ShiftedNames
   /** Number of declared parameter types; the rest is inferred by the server. */
   readonly types: number
 }
@@ -91,12 +96,16 @@ export type SqlAnalysed = {
   readonly statements: readonly StatementAnalysis[]
   /** See pure-read.ts. */
   readonly pureRead: boolean
+  /** No statement changes what the names in a later one mean. */
+  readonly steady: boolean
   readonly prepares: readonly PreparedText[]
   readonly executes: readonly ExecutedName[]
   /** Names, `*` for all. */
   readonly deallocates: readonly string[]
   readonly transactions: readonly TransactionControl[]
   readonly sets: readonly SettingChange[]
+  /** Names that mean something else once the text has run. */
+  readonly shifts: ShiftedNames
   /** How many literals the tree knows to be secrets (role passwords, user mapping options, connection strings). */
   readonly secrets: number
 }

@@ -1,13 +1,17 @@
 import type { SqlAnalysed, SqlAnalysis } from './analysis.ts'
 import { analyzeText, sql_limits, type SqlLimits } from './analyze.ts'
+import { newDefinitionCache } from './database-environment.ts'
+import { unknown_naming, type Naming } from './naming.ts'
 import type { SqlParser } from './parser.ts'
 import { templateOf, type Template } from './template.ts'
 
 export type SqlAnalyzerOptions = {
-  /** Texts and templates kept, each. */
+  /** Texts and templates kept, each, for one naming. */
   readonly entries_max?: number
-  /** Characters of kept texts and templates, each. */
+  /** Characters of kept texts and templates, each, for one naming. */
   readonly length_max?: number
+  /** Namings (a catalog and a search path) whose texts are kept. */
+  readonly namings_max?: number
   /** Longer texts are analysed each time. */
   readonly cached_text_length_max?: number
   readonly limits?: Partial<SqlLimits>
@@ -22,8 +26,16 @@ export type SqlAnalyzerStats = {
 
 /** Analyses texts, the ones seen before without parsing. Results are shared: never change them. */
 export interface SqlAnalyzer {
-  analyze(text: string): SqlAnalysis
+  /** `naming`: what names mean where the text runs; without it they stay as they are written. */
+  analyze(text: string, naming?: Naming): SqlAnalysis
   stats(): SqlAnalyzerStats
+}
+
+/** What was read with one naming. */
+type Caches = {
+  readonly naming: Naming
+  readonly texts: Bounded<SqlAnalysis>
+  readonly templates: Bounded<SqlAnalysed>
 }
 
 type Bounded<T> = { get(key: string): T | undefined; set(key: string, value: T): void }
@@ -69,16 +81,43 @@ export const createSqlAnalyzer = (
   parser: SqlParser,
   options: SqlAnalyzerOptions = {},
 ): SqlAnalyzer => {
-  const { entries_max = 10_000, length_max = 16 * 1024 * 1024 } = options
+  const { entries_max = 10_000, length_max = 16 * 1024 * 1024, namings_max = 32 } = options
   const { cached_text_length_max = 64 * 1024 } = options
   const limits: SqlLimits = { ...sql_limits, ...options.limits }
-  const texts = generations<SqlAnalysis>(entries_max, length_max)
-  const templates = generations<SqlAnalysed>(entries_max, length_max)
+  const definitions = newDefinitionCache()
+  const caches = new Map<Naming, Caches>()
+  /** Of the text before: sessions of one kind ask in a row. */
+  let latest: Caches | undefined
   const stats = { text_hits: 0, template_hits: 0, parses: 0, unparsed: 0 }
 
-  const parse = (text: string, template: Template | undefined): SqlAnalysis => {
+  const cachesOf = (given: Naming): Caches => {
+    // Without a catalog nothing is resolved, whatever the path.
+    const naming = given.catalog === undefined ? unknown_naming : given
+    if (latest?.naming === naming) return latest
+    let found = caches.get(naming)
+    caches.delete(naming)
+    if (found === undefined) {
+      found = {
+        naming,
+        texts: generations<SqlAnalysis>(entries_max, length_max),
+        templates: generations<SqlAnalysed>(entries_max, length_max),
+      }
+      const [oldest] = caches.keys()
+      if (caches.size >= namings_max && oldest !== undefined) caches.delete(oldest)
+    }
+    // The latest used stands last.
+    caches.set(naming, found)
+    latest = found
+    return found
+  }
+
+  const parse = (
+    text: string,
+    template: Template | undefined,
+    { naming, texts, templates }: Caches,
+  ): SqlAnalysis => {
     stats.parses += 1
-    const { analysis, literal_dependent } = analyzeText(parser, text, limits)
+    const { analysis, literal_dependent } = analyzeText(parser, text, limits, naming, definitions)
     if (!analysis.ok) stats.unparsed += 1
     if (analysis.ok && template && !literal_dependent) templates.set(template.key, analysis)
     // A parser that was not ready says nothing about the text.
@@ -87,19 +126,20 @@ export const createSqlAnalyzer = (
   }
 
   return {
-    analyze(text) {
+    analyze(text, naming = unknown_naming) {
       if (text.length > cached_text_length_max) {
         stats.parses += 1
-        return analyzeText(parser, text, limits).analysis
+        return analyzeText(parser, text, limits, naming, definitions).analysis
       }
-      const known = texts.get(text)
+      const kept = cachesOf(naming)
+      const known = kept.texts.get(text)
       if (known) {
         stats.text_hits += 1
         return known
       }
       const template = templateOf(text)
-      const like = template && templates.get(template.key)
-      if (!template || !like) return parse(text, template)
+      const like = template && kept.templates.get(template.key)
+      if (!template || !like) return parse(text, template, kept)
       stats.template_hits += 1
       return placed(like, template)
     },

@@ -4,13 +4,15 @@ import {
   constantText,
   flag,
   list,
+  names,
   qualified,
   string,
   type Child,
   type TreeNode,
 } from './node.ts'
+import { findRelation, objectOf } from './environment.ts'
 import { objectName, ownName } from './object-name.ts'
-import { emit, push, type Handler, type Walk } from './walk.ts'
+import { emit, push, type Frame, type Handler, type Walk } from './walk.ts'
 
 /** Effects of definitions: what is created, altered, dropped, granted. */
 
@@ -40,6 +42,12 @@ const fallbackName = (kind: string, node: TreeNode): string => {
   }
 }
 
+/** The new name means something else, too. */
+export const rename: Handler = (walk, frame) => {
+  walk.shifted.add(string(frame.node, 'newname'))
+  plain('ddl.alter')(walk, frame)
+}
+
 /** Nothing of its own: what it holds has the effects. */
 export const transparent: Handler = (walk, frame) =>
   push(walk, frame, children(frame.kind, frame.node))
@@ -58,8 +66,33 @@ export const onRelations =
   (walk, frame) =>
     push(walk, frame, children(frame.kind, frame.node), { action })
 
+const relation_types = new Set([
+  'OBJECT_TABLE',
+  'OBJECT_VIEW',
+  'OBJECT_MATVIEW',
+  'OBJECT_SEQUENCE',
+  'OBJECT_FOREIGN_TABLE',
+])
+
+/** A relation by the name that the catalog has for it; what is none, or not there, as it is written. */
+const knownName = (walk: Walk, frame: Frame, at: Child): string => {
+  const parts =
+    at.kind === 'RangeVar'
+      ? [string(at.node, 'schemaname'), string(at.node, 'relname')]
+      : names(list(at.node, 'items'))
+  const relation = findRelation(
+    walk.environment,
+    frame.search_path,
+    parts.at(-2) ?? '',
+    parts.at(-1) ?? '',
+  )
+  return relation === undefined ? objectName(at) : objectOf(relation)
+}
+
 export const drop: Handler = (walk, frame) => {
-  for (const at of list(frame.node, 'objects')) emit(walk, 'ddl.drop', objectName(at))
+  const relations = relation_types.has(string(frame.node, 'removeType'))
+  for (const at of list(frame.node, 'objects'))
+    emit(walk, 'ddl.drop', relations ? knownName(walk, frame, at) : objectName(at))
 }
 
 export const onRoles =
@@ -89,7 +122,8 @@ export const role =
 export const grant: Handler = (walk, frame) => {
   const action = flag(frame.node, 'is_grant') ? 'grant' : 'revoke'
   const objects = list(frame.node, 'objects')
-  for (const at of objects) emit(walk, action, objectName(at))
+  for (const at of objects)
+    emit(walk, action, at.kind === 'RangeVar' ? knownName(walk, frame, at) : objectName(at))
   if (objects.length === 0) emit(walk, action)
 }
 

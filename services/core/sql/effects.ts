@@ -1,14 +1,15 @@
+import { call, doBlock, operator, typeName } from './call-effects.ts'
 import type { Effect, SettingChange, TransactionControl } from './analysis.ts'
 import {
-  call,
+  columnRef,
   copy,
+  join,
   merge,
   modification,
-  operator,
+  refresh,
   relation,
   select,
   tableSample,
-  typeName,
 } from './data-effects.ts'
 import {
   createTable,
@@ -19,6 +20,7 @@ import {
   onRoles,
   option,
   plain,
+  rename,
   role,
   subscription,
   transparent,
@@ -39,7 +41,6 @@ import {
   cursor,
   deallocate,
   discard,
-  doBlock,
   execute,
   explain,
   load,
@@ -50,8 +51,11 @@ import {
   transaction_kinds,
   vacuum,
 } from './session-effects.ts'
-import { plainVerb } from './statement-kinds.ts'
-import { emit, push, type Frame, type Handler, type Walk } from './walk.ts'
+import { no_environment, type Environment } from './environment.ts'
+import { nothing_shifted, type ShiftedNames } from './naming.ts'
+import { isQuiet, plainVerb, shiftsEverything } from './statement-kinds.ts'
+import { readViews } from './views.ts'
+import { effectsOf, emit, newWalk, push, type Frame, type Handler, type Walk } from './walk.ts'
 
 /** What a walk over a statement finds. */
 export type Findings = {
@@ -67,6 +71,8 @@ export type Findings = {
     readonly types: number
   }[]
   readonly secrets: number
+  /** Names that mean something else afterwards. */
+  readonly shifts: ShiftedNames
   /** Whether another literal in the same place could change the findings. */
   readonly literal_dependent: boolean
 }
@@ -105,6 +111,10 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['AlterSubscriptionStmt', subscription('ddl.alter')],
   ['DropSubscriptionStmt', subscription('ddl.drop')],
   ['DefElem', option],
+  ['ColumnRef', columnRef],
+  ['JoinExpr', join],
+  ['RefreshMatViewStmt', refresh],
+  ['RenameStmt', rename],
   ['FuncCall', call],
   ['RangeTableSample', tableSample],
   ['A_Expr', operator],
@@ -122,10 +132,15 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['ReplicaIdentityStmt', transparent],
 ])
 
-const visit = (walk: Walk, frame: Frame): void => {
+const visit = (walk: Walk, given: Frame): void => {
+  const quiet = isQuiet(given.kind)
+  const frame = quiet ? { ...given, quiet } : given
+  walk.at = frame
+  walk.nodes -= 1
+  if (shiftsEverything(frame.kind, frame.node)) walk.shifts_all = true
   const handler = handlers.get(frame.kind)
   if (handler) return handler(walk, frame)
-  if (frame.kind === unmapped) return emit(walk, 'unknown')
+  if (frame.kind === unmapped) return void emit(walk, 'unknown')
   const verb = plainVerb(frame.kind)
   if (verb !== undefined) return plain(verb)(walk, frame)
   // A statement that is in no list is one that this version does not know.
@@ -164,27 +179,31 @@ const verbOf = (kind: string, node: TreeNode): string => {
   }
 }
 
-/** Walks one statement. Time and memory grow with the number of nodes; depth costs nothing. */
-export const findEffects = (statement: Child): Findings => {
-  const walk: Walk = {
-    effects: new Map(),
-    sets: [],
-    transactions: [],
-    deallocates: [],
-    executes: [],
-    prepares: [],
-    stack: [],
-    secrets: 0,
-    literal_dependent: false,
+/** Walks one statement, and the views and functions behind it as far as the environment knows them. Time and memory grow with the number of nodes; depth costs nothing. */
+export const findEffects = (
+  statement: Child,
+  environment: Environment = no_environment,
+): Findings => {
+  const walk = newWalk(environment, statement)
+  const views = new Map<string, number>()
+  do {
+    for (let frame = walk.stack.pop(); frame; frame = walk.stack.pop()) {
+      if (walk.nodes > 0) visit(walk, frame)
+      else emit(walk, 'unknown')
+    }
+  } while (readViews(walk, views))
+  const { sets, transactions, deallocates, executes, prepares, secrets, literal_dependent } = walk
+  const { shifts_all: all, shifted: names } = walk
+  return {
+    verb: verbOf(statement.kind, statement.node),
+    effects: effectsOf(walk),
+    sets,
+    transactions,
+    deallocates,
+    executes,
+    prepares,
+    secrets,
+    shifts: all || names.size > 0 ? { all, names } : nothing_shifted,
+    literal_dependent,
   }
-  walk.stack.push({
-    ...statement,
-    scope: undefined,
-    action: 'select',
-    locked: false,
-    explained: false,
-  })
-  for (let frame = walk.stack.pop(); frame; frame = walk.stack.pop()) visit(walk, frame)
-  const { stack: _, effects, ...found } = walk
-  return { ...found, verb: verbOf(statement.kind, statement.node), effects: [...effects.values()] }
 }

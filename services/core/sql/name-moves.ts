@@ -1,5 +1,5 @@
 import type { Effect, SettingChange } from './analysis.ts'
-import { isShifted, nothing_shifted, type ShiftedNames } from './naming.ts'
+import { isShifted, joinShifted, type ShiftedNames } from './naming.ts'
 
 /** What a text may change about names: what comes after it in the session may have to be read with another naming. */
 export type NameMoves = {
@@ -24,21 +24,6 @@ const login_roles = new Set<string | undefined>(['none', 'default', undefined])
 /** Controls after which settings may be what they were before. */
 const ending = new Set(['commit', 'rollback', 'rollback_to', 'prepare_transaction', 'release'])
 
-const lastPart = (object: string): string => {
-  const match = /(?:"((?:[^"]|"")*)"|([^".]*))$/.exec(object)
-  return match?.[1]?.replaceAll('""', '"') ?? match?.[2] ?? ''
-}
-
-const shiftsOf = (effects: readonly Effect[]): ShiftedNames => {
-  const names = new Set<string>()
-  let all = false
-  for (const { action, object } of effects) {
-    if (action.startsWith('ddl.')) names.add(lastPart(object))
-    else if (action === 'do_block' || action === 'unknown') all = true
-  }
-  return all || names.size > 0 ? { all, names } : nothing_shifted
-}
-
 const rolesOf = (sets: readonly SettingChange[]): readonly string[] | null => {
   const changes = sets.filter(({ name }) => role_settings.has(name))
   if (changes.length === 0) return no_roles
@@ -52,13 +37,25 @@ const rolesOf = (sets: readonly SettingChange[]): readonly string[] | null => {
 export const movesOf = (
   effects: readonly Effect[],
   sets: readonly SettingChange[],
+  shifts: ShiftedNames,
 ): NameMoves | null => {
-  const shifts = shiftsOf(effects)
-  const unknown = effects.some(({ action }) => action === 'unknown' || action === 'do_block')
+  const unknown = effects.some(({ action }) => action === 'unknown')
   const path = unknown || sets.some(({ name }) => path_settings.has(name))
   const roles = unknown ? null : rolesOf(sets)
   const ends = effects.some(({ action, object }) => action === 'transaction' && ending.has(object))
   const discards = effects.some(({ action }) => action === 'discard')
   if (!path && !ends && !discards && roles?.length === 0 && !isShifted(shifts)) return null
   return { shifts, path, roles, discards, ends }
+}
+
+/** Both, one after the other. */
+export const joinMoves = (one: NameMoves | null, other: NameMoves | null): NameMoves | null => {
+  if (one === null || other === null) return one ?? other
+  return {
+    shifts: joinShifted(one.shifts, other.shifts),
+    path: one.path || other.path,
+    roles: one.roles === null || other.roles === null ? null : [...one.roles, ...other.roles],
+    discards: one.discards || other.discards,
+    ends: one.ends || other.ends,
+  }
 }

@@ -10,6 +10,8 @@ export interface SqlParser {
   parse(text: string): ParseOutcome
   /** Tokens of a text, offsets in UTF-8 bytes. Undefined when it cannot be scanned. */
   scan(text: string): readonly SqlToken[] | undefined
+  /** What PL/pgSQL's own compiler makes of a CREATE FUNCTION in that language: its statements as JSON. Undefined when it cannot be compiled. */
+  plpgsql(text: string): unknown
   /** Memory of the instance in use; 0 while there is none. */
   memory_bytes(): number
   /** Resolves when a spare instance is ready. */
@@ -105,6 +107,14 @@ const scanWith = (module: PgQueryModule, text: string): readonly SqlToken[] | un
   return (JSON.parse(answer) as { readonly tokens: readonly SqlToken[] }).tokens
 }
 
+/** The answer is JSON, or the words of an error. */
+const compileWith = (module: PgQueryModule, text: string): unknown => {
+  const answer = withText(module, text, (address) =>
+    takeString(module, module._wasm_parse_plpgsql(address)),
+  )
+  return answer.startsWith('{') ? (JSON.parse(answer) as unknown) : undefined
+}
+
 const unavailable: ParseFailure = {
   ok: false,
   kind: 'unavailable',
@@ -156,6 +166,11 @@ export const loadSqlParser = async (): Promise<SqlParser> => {
     },
     scan(text) {
       const outcome = guarded((module) => scanWith(module, text))
+      return typeof outcome === 'string' ? undefined : outcome
+    },
+    plpgsql(text) {
+      if (text.includes('\0')) return undefined
+      const outcome = guarded((module) => compileWith(module, text))
       return typeof outcome === 'string' ? undefined : outcome
     },
     memory_bytes: () => current?.HEAPU8.byteLength ?? 0,

@@ -38,3 +38,7 @@ export const resolveSearchPath = (
   if (user === undefined) return undefined
   return path.map((schema) => (schema === '$user' ? user : schema))
 }
+
+/** A name as a list setting writes it. */
+export const quotedEntry = (name: string): string =>
+  /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`

@@ -7,11 +7,14 @@ import {
   integerText,
   list,
   qualified,
+  relationName,
   string,
+  type Child,
   type TreeNode,
 } from './node.ts'
-import { objectName } from './object-name.ts'
-import { emit, push, type Handler, type Walk } from './walk.ts'
+import { objectOf, relationOf } from './environment.ts'
+import { quotedEntry } from './search-path.ts'
+import { emit, push, type Frame, type Handler, type Walk } from './walk.ts'
 
 /** Effects of statements that change the session or run other statements: settings, transactions, PREPARE, EXPLAIN, cursors. */
 
@@ -39,7 +42,10 @@ const settingValue = (node: TreeNode): string | undefined => {
     if (kind === 'Boolean') return String(flag(value.node, 'boolval'))
     return kind === 'String' ? string(value.node, 'sval') : undefined
   })
-  return parts.length === 0 || parts.includes(undefined) ? undefined : parts.join(', ')
+  const known = parts.filter((part) => part !== undefined)
+  if (known.length === 0 || known.length < parts.length) return undefined
+  const path = string(node, 'name').toLowerCase() === 'search_path'
+  return (path ? known.map(quotedEntry) : known).join(', ')
 }
 
 export const set: Handler = (walk, frame) => {
@@ -60,6 +66,7 @@ export const discard: Handler = (walk, frame) => {
   const target = string(frame.node, 'target')
   emit(walk, 'discard', target.replace('DISCARD_', '').toLowerCase())
   if (target !== 'DISCARD_ALL') return
+  if (frame.inside) return void emit(walk, 'unknown')
   walk.deallocates.push('*')
   walk.sets.push({ name: '*', value: undefined, local: false })
   emit(walk, 'set_role', 'default')
@@ -80,8 +87,8 @@ export const transaction_kinds: Readonly<Record<string, TransactionControl>> = {
 
 export const transaction: Handler = (walk, frame) => {
   const control = transaction_kinds[string(frame.node, 'kind')]
-  if (!control) return emit(walk, 'unknown')
-  walk.transactions.push(control)
+  if (!control) return void emit(walk, 'unknown')
+  if (!frame.inside) walk.transactions.push(control)
   emit(walk, 'transaction', control)
 }
 
@@ -107,6 +114,7 @@ export const explain: Handler = (walk, frame) => {
 export const prepare: Handler = (walk, frame) => {
   const name = string(frame.node, 'name')
   emit(walk, 'prepare', qualified([name]))
+  if (frame.inside) return void emit(walk, 'unknown')
   const query = child(frame.kind, frame.node, 'query')
   // Its own effects come when it is executed.
   if (query) walk.prepares.push({ name, query, types: list(frame.node, 'argtypes').length })
@@ -115,22 +123,22 @@ export const prepare: Handler = (walk, frame) => {
 export const execute: Handler = (walk, frame) => {
   const name = string(frame.node, 'name')
   emit(walk, frame.explained ? 'explain' : 'execute', qualified([name]))
-  walk.executes.push({ name, explained: frame.explained })
+  if (frame.inside) emit(walk, 'unknown')
+  else walk.executes.push({ name, explained: frame.explained })
   push(walk, frame, children(frame.kind, frame.node))
 }
 
 export const deallocate: Handler = (walk, frame) => {
   const name = string(frame.node, 'name')
-  walk.deallocates.push(name === '' ? '*' : name)
+  if (!frame.inside) walk.deallocates.push(name === '' ? '*' : name)
   emit(walk, 'deallocate', qualified([name === '' ? '*' : name]))
 }
 
-export const doBlock: Handler = (walk, frame) => {
-  const language = list(frame.node, 'args').find(
-    ({ node }) => string(node, 'defname') === 'language',
-  )
-  const name = language && child('DefElem', language.node, 'arg')
-  emit(walk, 'do_block', name ? objectName(name) : 'plpgsql')
+/** A relation as VACUUM and ANALYZE name it. */
+const relationObject = (walk: Walk, frame: Frame, at: Child | undefined): string => {
+  if (at === undefined) return ''
+  const relation = relationOf(walk.environment, frame.search_path, at.node)
+  return relation === undefined ? relationName(at.node) : objectOf(relation)
 }
 
 export const vacuum: Handler = (walk, frame) => {
@@ -141,13 +149,13 @@ export const vacuum: Handler = (walk, frame) => {
   for (const action of actions) {
     if (tables.length === 0) emit(walk, action)
     for (const { node } of tables)
-      emit(walk, action, objectName(child('VacuumRelation', node, 'relation')))
+      emit(walk, action, relationObject(walk, frame, child('VacuumRelation', node, 'relation')))
   }
 }
 
-export const load: Handler = (walk) => emit(walk, 'unknown')
+export const load: Handler = (walk) => void emit(walk, 'unknown')
 
-export const constraints: Handler = (walk) => emit(walk, 'set', 'constraints')
+export const constraints: Handler = (walk) => void emit(walk, 'set', 'constraints')
 
 export const cursor: Handler = (walk, frame) => {
   emit(walk, 'cursor', qualified([string(frame.node, 'portalname') || '*']))

@@ -192,3 +192,62 @@ const name_fields: Readonly<Record<string, string>> = {
 const nameFields = new Map(Object.entries(name_fields))
 
 export const nameField = (kind: string): string | undefined => nameFields.get(kind)
+
+/** Definitions of what no name in a query can mean. */
+const quiet_kinds: ReadonlySet<string> = new Set([
+  'AlterDatabaseRefreshCollStmt',
+  'AlterDatabaseSetStmt',
+  'AlterDatabaseStmt',
+  'AlterEventTrigStmt',
+  'AlterPolicyStmt',
+  'AlterPublicationStmt',
+  'AlterRoleSetStmt',
+  'AlterRoleStmt',
+  'AlterStatsStmt',
+  'AlterSubscriptionStmt',
+  'AlterSystemStmt',
+  'AlterTableMoveAllStmt',
+  'AlterTableSpaceOptionsStmt',
+  'AlterUserMappingStmt',
+  'CommentStmt',
+  'CreateEventTrigStmt',
+  'CreatePolicyStmt',
+  'CreatePublicationStmt',
+  'CreateRoleStmt',
+  'CreateStatsStmt',
+  'CreateSubscriptionStmt',
+  'CreateTableSpaceStmt',
+  'CreateTrigStmt',
+  'CreateUserMappingStmt',
+  'CreatedbStmt',
+  'DropRoleStmt',
+  'DropSubscriptionStmt',
+  'DropTableSpaceStmt',
+  'DropUserMappingStmt',
+  'DropdbStmt',
+  'IndexStmt',
+  'RefreshMatViewStmt',
+  'ReplicaIdentityStmt',
+  'SecLabelStmt',
+])
+
+export const isQuiet = (kind: string): boolean => quiet_kinds.has(kind)
+
+/** Kinds after which any name may mean something else. */
+const sweeping_kinds: ReadonlySet<string> = new Set([
+  'AlterExtensionContentsStmt',
+  'AlterExtensionStmt',
+  'CreateExtensionStmt',
+  'CreateSchemaStmt',
+  'DropOwnedStmt',
+  'ImportForeignSchemaStmt',
+  'LoadStmt',
+])
+
+/** Types of objects that hold others, by which DROP and RENAME name them. */
+const holding_types = new Set(['OBJECT_SCHEMA', 'OBJECT_EXTENSION', 'OBJECT_FOREIGN_SERVER'])
+
+export const shiftsEverything = (kind: string, node: Readonly<Record<string, unknown>>): boolean =>
+  sweeping_kinds.has(kind) ||
+  (kind === 'DropStmt' && holding_types.has(String(node['removeType']))) ||
+  (kind === 'RenameStmt' && holding_types.has(String(node['renameType'])))

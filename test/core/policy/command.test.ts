@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { effectOn, firstVerb, type Effect, type SqlAnalysed } from '#core/sql/analysis.ts'
 import { createSqlAnalyzer, type SqlAnalyzer } from '#core/sql/analyzer.ts'
 import { loadSqlParser } from '#core/sql/parser.ts'
+import { nothing_shifted } from '#core/sql/naming.ts'
 import type { PolicyCommand } from '#core/policy/command-evaluation.ts'
 import { builtin_rules, type CommandDecision } from '#core/policy/decision.ts'
 import type { PolicyRule } from '#core/policy/policy-rule.ts'
@@ -42,6 +43,8 @@ const analysed: SqlAnalysed = {
   deallocates: [],
   transactions: [],
   sets: [],
+  steady: true,
+  shifts: nothing_shifted,
   secrets: 0,
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { effectOn, type SqlAnalysed, type SqlUnparsed } from '#core/sql/analysis.ts'
 import { analyzeText } from '#core/sql/analyze.ts'
+import { nothing_shifted } from '#core/sql/naming.ts'
 import { statement_effects_max } from '#core/sql/walk.ts'
 import { loadSqlParser } from '#core/sql/parser.ts'
 import { effect_cases } from './effect-cases.ts'
@@ -82,10 +83,24 @@ describe('what stays in a session', () => {
         types: 2,
         text: '/* c */ insert into t select * from u',
         verb: 'insert',
-        effects: [effectOn('insert', 't'), effectOn('select', 'u')],
+        effects: [
+          { ...effectOn('insert', 't'), columns: ['*'] },
+          { ...effectOn('select', 'u'), columns: ['*'] },
+        ],
+        sets: [],
+        shifts: nothing_shifted,
         pureRead: false,
       },
-      { name: 'b', types: 0, text: `select 'ü' as a`, verb: 'select', effects: [], pureRead: true },
+      {
+        name: 'b',
+        types: 0,
+        text: `select 'ü' as a`,
+        verb: 'select',
+        effects: [],
+        sets: [],
+        shifts: nothing_shifted,
+        pureRead: true,
+      },
     ])
   })
 
@@ -109,7 +124,7 @@ describe('what stays in a session', () => {
   })
 
   it.for([
-    [`set search_path = a, 'b', "C"`, { name: 'search_path', value: 'a, b, C', local: false }],
+    [`set search_path = a, 'b', "C"`, { name: 'search_path', value: 'a, b, "C"', local: false }],
     ['set local statement_timeout to 10', { name: 'statement_timeout', value: '10', local: true }],
     ['set seed = -0.5', { name: 'seed', value: '-0.5', local: false }],
     ['set x.y = on', { name: 'x.y', value: 'on', local: false }],

@@ -15,6 +15,7 @@ const moves = (text: string) => {
   return movesOf(
     analysis.statements.flatMap(({ effects }) => effects),
     analysis.sets,
+    analysis.shifts,
   )
 }
 

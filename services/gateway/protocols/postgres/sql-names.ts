@@ -1,9 +1,9 @@
-import { movesOf } from '#core/sql/name-moves.ts'
+import { joinMoves, type NameMoves } from '#core/sql/name-moves.ts'
 import { effectOn } from '#core/sql/analysis.ts'
 import type { PendingChange } from './in-flight.ts'
 import type { Prepared } from './prepared.ts'
 import type { SessionState } from './state.ts'
-import type { NameAction, StatementText } from './statement.ts'
+import { anything_moves, type NameAction, type StatementText } from './statement.ts'
 
 /** What a text does to the names of prepared statements, statement by statement, and what it really runs. */
 export type ResolvedStatement = {
@@ -21,8 +21,6 @@ const opaque: Statements = [
   { verb: 'unknown', offset: 0, length: 0, effects: [effectOn('unknown')] },
 ]
 
-const effectsOf = (statements: Statements) => statements.flatMap(({ effects }) => effects)
-
 /**
  * Follows SQL's own PREPARE, EXECUTE and DEALLOCATE, which share their names with the protocol's prepared statements. The target logs
  * an EXECUTE by its own text, and so does the record; the effects of the statement it runs are added to its own.
@@ -35,17 +33,24 @@ export const nameChanges = (
   const { names } = statement
   if (names === null) return { changes: null, statement, name: '' }
   const before: Statements[number][] = []
+  let moves: NameMoves | null = null
   for (const name of names.executes) {
     const found = state.statements.lookup(name, state.segment)
     if (!found.found && found.doubt) return 'doubt'
-    if (found.found) before.push(...found.value.statement.statements)
+    if (found.found) {
+      before.push(...found.value.statement.statements)
+      moves = joinMoves(moves, found.value.statement.moves)
+    }
   }
   const changes = names.changes.map((action) => changesOf(state, action))
   const inner: Statements[number][] = []
   for (const name of names.executes) {
     // The text itself may have changed the name, before or after it runs it: both meanings count.
     const found = state.statements.lookup(name, state.segment)
-    if (found.found) inner.push(...found.value.statement.statements)
+    if (found.found) {
+      inner.push(...found.value.statement.statements)
+      moves = joinMoves(moves, found.value.statement.moves)
+    }
   }
   const run = [...new Set([...before, ...inner])]
   const executes = names.executes.length > 0
@@ -56,10 +61,7 @@ export const nameChanges = (
       ? {
           ...statement,
           pure_read: false,
-          moves: movesOf(
-            effectsOf([...statement.statements, ...(run.length > 0 ? run : opaque)]),
-            statement.analysis.ok ? statement.analysis.sets : [],
-          ),
+          moves: joinMoves(statement.moves, run.length > 0 ? moves : anything_moves),
           statements: [...statement.statements, ...(run.length > 0 ? run : opaque)],
         }
       : statement,

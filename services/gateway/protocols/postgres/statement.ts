@@ -9,7 +9,12 @@ import {
   type SqlAnalysis,
 } from '#core/sql/analysis.ts'
 import { movesOf, type NameMoves } from '#core/sql/name-moves.ts'
-import { unknown_naming, type Naming } from '#core/sql/naming.ts'
+import {
+  everything_shifted,
+  nothing_shifted,
+  unknown_naming,
+  type Naming,
+} from '#core/sql/naming.ts'
 import type { Redacted } from '#core/sql/redaction.ts'
 import { name_bytes_max } from './frontend-messages.ts'
 import { no_masks, type MaskedCounts } from './masking/mask-counts.ts'
@@ -78,16 +83,18 @@ const no_analysis: SqlAnalysed = {
   fingerprint: '',
   statements: [],
   pureRead: false,
+  steady: true,
   prepares: [],
   executes: [],
   deallocates: [],
   transactions: [],
   sets: [],
+  shifts: nothing_shifted,
   secrets: 0,
 }
 
-/** Nothing is known of what was run. */
-const anything_moves = movesOf([effectOn('unknown')], [])
+/** What may change when nothing is known of what was run. */
+export const anything_moves = movesOf([effectOn('unknown')], [], everything_shifted)
 
 /** What is known of a statement that the gateway never saw. */
 export const unknownStatement = (why: string): StatementText => ({
@@ -129,7 +136,7 @@ export type StatementReader = {
 }
 
 export type StatementReaderOptions = {
-  readonly analyze: (text: string) => SqlAnalysis
+  readonly analyze: (text: string, naming: Naming) => SqlAnalysis
   /** Replaces literals that are secrets. */
   readonly redact: (text: string, analysis: SqlAnalysis) => Redacted
   /** Bound of a recorded text, bytes. */
@@ -255,7 +262,7 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
     (inner: PreparedText): StatementText => {
       const bytes = Buffer.from(inner.text, 'utf8')
       return {
-        ...record(inner.text, bytes, analyze(inner.text), naming, masks).recorded,
+        ...record(inner.text, bytes, analyze(inner.text, naming), naming, masks).recorded,
         verb: inner.verb,
         fingerprint: '',
         statements: [{ verb: inner.verb, offset: 0, length: bytes.length, effects: inner.effects }],
@@ -263,7 +270,7 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
         pure_read: inner.pureRead,
         analysis: no_analysis,
         naming,
-        moves: movesOf(inner.effects, []),
+        moves: movesOf(inner.effects, inner.sets, inner.shifts),
         names: null,
         unsettling: !inner.pureRead,
         delicate: false,
@@ -272,7 +279,7 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
 
   return {
     read: (text, bytes, trusted, naming, masks) => {
-      const analysis = analyze(text)
+      const analysis = analyze(text, naming)
       const { redacted, recorded } = record(text, bytes, analysis, naming, masks)
       const delicate = !isAscii(bytes) || text.includes('\\')
       const certain = trusted || !delicate
@@ -293,10 +300,12 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
         parse_error: '',
         pure_read: analysis.pureRead,
         analysis,
-        naming,
+        // What is changed halfway is known to nobody who looks at the whole.
+        naming: analysis.steady ? naming : unknown_naming,
         moves: movesOf(
           analysis.statements.flatMap(({ effects }) => effects),
           analysis.sets,
+          analysis.shifts,
         ),
         names: nameActions(analysis, preparedWith(naming, masks)),
         unsettling: isUnsettling(analysis),

@@ -173,7 +173,9 @@ export const commandMask = (
   if (columns === null) return null
   // Nothing that has no text runs; what cannot be parsed is refused in the server's own words.
   if (statement.unmasked === null || !statement.analysis.ok) return unread(null)
-  const read = columns.read(statement.unmasked, state.naming.current())
+  // What is changed halfway is known to nobody who looks at the whole.
+  const naming = statement.analysis.steady ? state.naming.current() : unknown_naming
+  const read = columns.read(statement.unmasked, naming)
   if (!read.ok) {
     state.naming.missed()
     return unread(read.refusal)
