@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Effect, SqlAnalysed } from '#core/sql/analysis.ts'
 import { effectOn } from '#core/sql/analysis.ts'
+import { nothing_shifted } from '#core/sql/naming.ts'
 import type { PolicyCommand } from '#core/policy/command-evaluation.ts'
 import { openPolicySession } from '#core/policy/policy-session.ts'
 import { compilePolicies } from '#core/policy/policy-set.ts'
@@ -16,6 +17,8 @@ const analysis: SqlAnalysed = {
   deallocates: [],
   transactions: [],
   sets: [],
+  steady: true,
+  shifts: nothing_shifted,
   secrets: 0,
 }
 

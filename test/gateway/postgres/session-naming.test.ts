@@ -109,7 +109,7 @@ describe('what names mean in a session', () => {
     'reset all',
     'discard all',
     `update pg_settings set setting = 'app' where name = 'search_path'`,
-    'do $$ begin end $$',
+    'do $$ begin execute something; end $$',
     'set role other',
   ])('%s puts it in doubt', (text) => {
     const one = session()

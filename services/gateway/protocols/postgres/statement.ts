@@ -278,8 +278,10 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
     }
 
   return {
-    read: (text, bytes, trusted, naming, masks) => {
-      const analysis = analyze(text, naming)
+    read: (text, bytes, trusted, given, masks) => {
+      const analysis = analyze(text, given)
+      // What is changed halfway is known to nobody who looks at the whole.
+      const naming = analysis.ok && !analysis.steady ? unknown_naming : given
       const { redacted, recorded } = record(text, bytes, analysis, naming, masks)
       const delicate = !isAscii(bytes) || text.includes('\\')
       const certain = trusted || !delicate
@@ -300,8 +302,7 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
         parse_error: '',
         pure_read: analysis.pureRead,
         analysis,
-        // What is changed halfway is known to nobody who looks at the whole.
-        naming: analysis.steady ? naming : unknown_naming,
+        naming,
         moves: movesOf(
           analysis.statements.flatMap(({ effects }) => effects),
           analysis.sets,

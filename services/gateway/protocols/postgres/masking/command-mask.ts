@@ -5,6 +5,7 @@ import {
   type StatementMask,
   type TextMasks,
 } from '#core/masking/statement-masks.ts'
+import { unknown_naming } from '#core/sql/naming.ts'
 import type { PendingChange } from '../in-flight.ts'
 import type { Names } from '../names.ts'
 import type { SessionState } from '../state.ts'
