@@ -12,7 +12,6 @@ import {
   unknown_naming,
   withoutNames,
   type Naming,
-  type ShiftedNames,
 } from './naming.ts'
 import { parseSearchPath } from './search-path.ts'
 import type {

@@ -66,7 +66,10 @@ export const discard: Handler = (walk, frame) => {
   const target = string(frame.node, 'target')
   emit(walk, 'discard', target.replace('DISCARD_', '').toLowerCase())
   if (target !== 'DISCARD_ALL') return
-  if (frame.inside) return void emit(walk, 'unknown')
+  if (frame.inside) {
+    emit(walk, 'unknown')
+    return
+  }
   walk.deallocates.push('*')
   walk.sets.push({ name: '*', value: undefined, local: false })
   emit(walk, 'set_role', 'default')
@@ -87,9 +90,9 @@ export const transaction_kinds: Readonly<Record<string, TransactionControl>> = {
 
 export const transaction: Handler = (walk, frame) => {
   const control = transaction_kinds[string(frame.node, 'kind')]
-  if (!control) return void emit(walk, 'unknown')
-  if (!frame.inside) walk.transactions.push(control)
-  emit(walk, 'transaction', control)
+  if (control && !frame.inside) walk.transactions.push(control)
+  if (control) emit(walk, 'transaction', control)
+  else emit(walk, 'unknown')
 }
 
 const explain_off = new Set(['off', 'false', '0', 'no'])
@@ -114,10 +117,10 @@ export const explain: Handler = (walk, frame) => {
 export const prepare: Handler = (walk, frame) => {
   const name = string(frame.node, 'name')
   emit(walk, 'prepare', qualified([name]))
-  if (frame.inside) return void emit(walk, 'unknown')
   const query = child(frame.kind, frame.node, 'query')
+  if (frame.inside) emit(walk, 'unknown')
   // Its own effects come when it is executed.
-  if (query) walk.prepares.push({ name, query, types: list(frame.node, 'argtypes').length })
+  else if (query) walk.prepares.push({ name, query, types: list(frame.node, 'argtypes').length })
 }
 
 export const execute: Handler = (walk, frame) => {
