@@ -245,6 +245,12 @@ export const crossReferenceWarnings = (root: unknown): readonly Finding[] => {
       message: 'SASL without TLS shows the password to the network',
     })
   }
+  if (root['policy_mode'] === 'dry_run') {
+    findings.push({
+      path: ['policy_mode'],
+      message: 'decisions are recorded and not enforced: whoever proves who they are gets in',
+    })
+  }
   const host = treeAt(root, 'api')['host']
   if (typeof host === 'string' && !isLoopbackHost(host)) {
     findings.push({

@@ -4,6 +4,7 @@ import { problemText } from '#lib/config/problem.ts'
 import type { Config } from '#lib/config/schema.ts'
 import { watchFiles } from '#lib/file-watch.ts'
 import type { Logger } from '#lib/logger.ts'
+import { counter } from '#lib/metrics.ts'
 import { loadPolicy, type LoadedPolicy, type PolicyHolder } from './policy.ts'
 
 /** Problems that stand in a reason; the log has all of them. */
@@ -48,22 +49,30 @@ export const openPolicyReload = (options: PolicyReloadOptions): Disposable => {
   const { env, cwd, policy, changes, logger } = options
   if (options.config_file === undefined) return { [Symbol.dispose]: () => undefined }
   const config_file = resolve(cwd, options.config_file)
+  const reads = counter({
+    name: 'policy_reads_total',
+    help: 'Times the policy was read anew: it changed, stayed the same, or could not be used.',
+    labels: ['outcome'],
+  })
   let watched: Disposable | undefined
   let trouble = false
   let closed = false
 
   const refuse = (reason: string): void => {
+    reads.inc({ outcome: 'refused' })
     if (!trouble) changes.broken(reason)
     trouble = true
   }
 
   const take = (config: Config): void => {
     const next = loadPolicy(config, policySource(config, config_file))
-    if (next.set.digest !== policy.current().set.digest) {
+    const another = next.set.digest !== policy.current().set.digest
+    if (another) {
       changes.loaded(next)
       policy.replace(next)
       logger.info({ digest: next.set.digest, source: next.source }, 'another policy is in force')
     }
+    reads.inc({ outcome: another ? 'changed' : 'same' })
     if (trouble) changes.mended()
     trouble = false
   }

@@ -35,6 +35,7 @@ policies:
 `)
     if (!loaded.ok) throw new Error(JSON.stringify(loaded.errors))
     expect(loaded.config.policy_mode).toBe('dry_run')
+    expect(loaded.warnings).toMatchObject([{ line: 3, path: 'policy_mode' }])
     expect(loaded.config.policies[0]).toMatchObject({
       claims: { run_attempt: ['1'] },
       pipeline: { environment: ['production'], ref: ['refs/heads/*', 'refs/tags/*'] },
