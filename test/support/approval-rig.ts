@@ -51,6 +51,7 @@ export interface HeldClient extends AsyncDisposable {
   readonly pg: pg.Client
   readonly notices: readonly {
     readonly message?: string | undefined
+    readonly detail?: string | undefined
     readonly hint?: string | undefined
   }[]
 }
@@ -142,8 +143,12 @@ export const startApprovalRig = async (options: ApprovalRigOptions = {}): Promis
         password: await ci.token(claims),
         ssl: { rejectUnauthorized: false },
       })
-      const notices: { message?: string | undefined; hint?: string | undefined }[] = []
-      client.on('notice', ({ message, hint }) => notices.push({ message, hint }))
+      const notices: {
+        message?: string | undefined
+        detail?: string | undefined
+        hint?: string | undefined
+      }[] = []
+      client.on('notice', ({ message, detail, hint }) => notices.push({ message, detail, hint }))
       client.on('error', () => undefined)
       await client.connect()
       return { pg: client, notices, [Symbol.asyncDispose]: () => client.end() }
