@@ -1,4 +1,5 @@
 import Fastify, {
+  errorCodes,
   type FastifyInstance,
   type FastifyPluginAsync,
   type FastifyReply,
@@ -145,6 +146,32 @@ const record = (
   return audit.record<AuditNote['type']>(note.type, context, note.body, keyOf(note))
 }
 
+/** Bodies as they came. */
+const raw_bodies = new WeakMap<FastifyRequest, string>()
+
+/** A JSON object of texts, as the fields of a form. */
+const readJson = (text: string): URLSearchParams => {
+  let fields: unknown
+  try {
+    fields = JSON.parse(text)
+  } catch {
+    fields = undefined
+  }
+  const entries = typeof fields === 'object' && fields !== null ? Object.entries(fields) : undefined
+  if (entries?.every((entry): entry is [string, string] => typeof entry[1] === 'string') !== true)
+    throw new CairnError('unusable_input', 'the body is no JSON object whose values are texts')
+  return new URLSearchParams(entries)
+}
+
+const isJson = (request: FastifyRequest): boolean =>
+  (request.headers['content-type'] ?? '').startsWith('application/json')
+
+const bodyOf = (route: Pick<Route<unknown>, 'json'>, request: FastifyRequest): unknown => {
+  if (route.json !== true && isJson(request))
+    throw new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE('application/json')
+  return request.body
+}
+
 /** Answers a request: access, input, the handler, and what is audited is durable before the answer goes out. */
 const answerRequest = async <Deps>(
   route: Route<Deps>,
@@ -157,7 +184,12 @@ const answerRequest = async <Deps>(
     {
       params: parseInput(route.params, 'path', request.params),
       query: parseInput(route.query, 'query', request.query),
-      body: request.body,
+      body: bodyOf(route, request),
+      raw: raw_bodies.get(request) ?? '',
+      header: (name) => {
+        const value = request.headers[name]
+        return typeof value === 'string' ? value : undefined
+      },
       peer,
       caller,
       signal: request.signal,
@@ -220,8 +252,18 @@ export const apiPlugin =
     app.addContentTypeParser(
       'application/x-www-form-urlencoded',
       { parseAs: 'string' },
-      async (_request: FastifyRequest, body: string | Buffer) =>
-        new URLSearchParams(body.toString()),
+      async (request: FastifyRequest, body: string | Buffer) => {
+        raw_bodies.set(request, body.toString())
+        return new URLSearchParams(body.toString())
+      },
+    )
+    app.addContentTypeParser(
+      'application/json',
+      { parseAs: 'string' },
+      async (request: FastifyRequest, body: string | Buffer) => {
+        raw_bodies.set(request, body.toString())
+        return readJson(body.toString())
+      },
     )
     app.setNotFoundHandler((request, reply) =>
       sendProblem(

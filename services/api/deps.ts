@@ -1,4 +1,5 @@
 import type { ApprovalBook } from './approvals/book.ts'
+import type { Callbacks } from './approvals/callbacks.ts'
 import type { Decisions } from './approvals/decisions.ts'
 import type { RunEnd } from './run-end.ts'
 import type { TokenExchange } from './token-exchange.ts'
@@ -21,6 +22,7 @@ export type ApiDeps = {
   readonly exchange: TokenExchange
   readonly approvals: Pick<ApprovalBook, 'find' | 'list'>
   readonly decide: Decisions
+  readonly callbacks: Callbacks
   readonly endRun: RunEnd
   readonly readiness: () => Promise<Readiness>
   /** Prometheus text: this process's metrics, its supervisor's other processes', and the pipeline's state. */

@@ -15,7 +15,9 @@ import { openAdminToken } from './admin-token.ts'
 import { openApp } from './app.ts'
 import { openAuditRecorder, type AuditRecorder } from './audit.ts'
 import { openApprovalBook } from './approvals/book.ts'
+import { openCallbacks } from './approvals/callbacks.ts'
 import { openDecisions } from './approvals/decisions.ts'
+import { openWebhookSender } from './approvals/webhook-sender.ts'
 import { openAuthentication } from './authentication.ts'
 import { openAuthorization } from './authorization.ts'
 import type { ApiDeps } from './deps.ts'
@@ -137,10 +139,20 @@ export const startApi = async (config: Config, deps: ApiServiceDeps): Promise<Ru
     }),
   )
   await book.ready
+  for (const webhook of config.approvals.webhooks)
+    opening.use(
+      await openWebhookSender({
+        log,
+        webhook,
+        now_ms: Date.now,
+        onTrouble: (error) => logger.warn({ err: error }, 'a webhook has trouble'),
+      }),
+    )
   const api_deps: ApiDeps = {
     store,
     approvals: book,
     decide: openDecisions({ book, deployment, key, now_ms: Date.now }),
+    callbacks: openCallbacks(config.approvals.webhooks, Date.now),
     exchange: openTokenExchange({
       authenticator,
       signer: await openTokenSigner(config.data_dir, config.deployment),

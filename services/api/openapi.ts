@@ -62,6 +62,9 @@ const operation = (route: Route<never>): Json => ({
           required: true,
           content: {
             'application/x-www-form-urlencoded': { schema: schemaOf(route.form, 'input') },
+            ...(route.json === true
+              ? { 'application/json': { schema: schemaOf(route.form, 'input') } }
+              : {}),
           },
         },
       }),

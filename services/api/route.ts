@@ -57,6 +57,10 @@ export type RouteRequest<Params extends Shape, Query extends Shape, A extends Ac
   readonly params: Parsed<Params>
   readonly query: Parsed<Query>
   readonly body: unknown
+  /** The body as it came, for what is signed over it. */
+  readonly raw: string
+  /** A header of the request; undefined when it is not there or there twice. */
+  readonly header: (name: string) => string | undefined
   readonly peer: RequestPeer
   readonly caller: A extends { readonly kind: 'roles' } ? Caller : undefined
   /** Aborted when the client goes away, the answer takes too long, or the service stops. */
@@ -82,6 +86,8 @@ type Common<Deps, Params extends Shape, Query extends Shape, A extends Access> =
   readonly query?: Query
   /** Fields of a form body (application/x-www-form-urlencoded), for the documentation: the handler gets URLSearchParams. */
   readonly form?: z.ZodObject
+  /** The fields may also come as a JSON object of texts: the handler gets URLSearchParams all the same. */
+  readonly json?: boolean
   readonly responses: Readonly<Record<number, ResponseSpec>>
   /** How long an answer may take, milliseconds (default: the API's). */
   readonly timeout_ms?: number
@@ -117,6 +123,8 @@ export type Route<Deps> = Omit<Common<Deps, Shape, Shape, Access>, 'handle'> & {
       readonly params: unknown
       readonly query: unknown
       readonly body: unknown
+      readonly raw: string
+      readonly header: (name: string) => string | undefined
       readonly peer: RequestPeer
       readonly caller: Caller | undefined
       readonly signal: AbortSignal

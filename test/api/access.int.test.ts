@@ -90,6 +90,7 @@ const sample = (route: Route<ApiDeps>, id = own.id): string =>
     .replace('/v1/sessions/{id}', `/v1/sessions/${id}`)
     .replace('/v1/approvals/{id}/decision', `/v1/approvals/${approvals.other}/decision`)
     .replace('/v1/approvals/{id}', `/v1/approvals/${approvals.own}`)
+    .replace('{name}', 'chat')
     .replace('{id}', '110001')
     .replace('{subject}', 'cairn.CommandReceived')
     .replace('{version}', 'latest')
@@ -102,7 +103,7 @@ const call = (route: Route<ApiDeps>, token: string | null): Promise<Asked> =>
       ? {
           method: 'POST',
           body: new URLSearchParams(
-            route.tag === 'approvals' ? { decision: 'approve' } : { grant_type: 'none' },
+            route.path.endsWith('/decision') ? { decision: 'approve' } : { grant_type: 'none' },
           ),
         }
       : { method: route.method },
@@ -115,6 +116,7 @@ const open = [
   'GET /readyz',
   'GET /metrics',
   'POST /v1/tokens',
+  'POST /v1/approvals/callbacks/{name}',
   'POST /v1/runs/end',
   'GET /schemas/ids/{id}',
   'GET /subjects',

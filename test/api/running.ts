@@ -65,6 +65,21 @@ export const configuration = (issuer: LocalIssuer): Readonly<Record<string, unkn
     },
   ],
   clickhouse: { insert: { linger_ms: 50 } },
+  approvals: {
+    webhooks: [
+      {
+        name: 'chat',
+        // Nobody listens: what comes back is what counts here.
+        url: 'http://127.0.0.1:9/',
+        secret: 'one-secret-for-messages',
+        events: ['approval.consumed'],
+        callback: {
+          secret: 'another-one-for-callbacks',
+          identities: [{ user: 'U1', issuer: 'https://people.example.test', subject: 'grace' }],
+        },
+      },
+    ],
+  },
   api: {
     roles: ['admin', 'analyst', 'approver', 'auditor', 'developer'].map((role) => ({
       role,

@@ -6,6 +6,12 @@ import { actor, pipeline } from './shapes.ts'
 
 /** An approval in the API's answers. */
 
+export const approvalBeginning = z
+  .string()
+  .toLowerCase()
+  .regex(/^[0-9a-f]{4,64}$/, { error: 'expected 4 to 64 hex digits' })
+  .describe('Approval id, 64 hex digits, or a beginning that fits one approval only.')
+
 const person = z.strictObject({
   issuer: z.string(),
   subject: z.string(),

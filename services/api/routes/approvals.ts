@@ -2,18 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { CairnError } from '#lib/error.ts'
 import type { BookEntry } from '../approvals/book.ts'
-import {
-  reason_chars_max,
-  type DecidingPerson,
-  type DecisionResult,
-} from '../approvals/decisions.ts'
 import { scopeOf, type Caller, type Role } from '../caller.ts'
 import { defineRoute, type ApiDeps } from '../deps.ts'
-import { problem, problem_content_type } from '../problem.ts'
-import type { AuditedAnswer } from '../route.ts'
 import { readCursor, writeCursor } from '../store/cursor.ts'
 import { viewed } from '../viewed.ts'
-import { approval_states, approvalShape, shownApproval } from './approval-shapes.ts'
+import {
+  approval_states,
+  approvalBeginning,
+  approvalShape,
+  shownApproval,
+} from './approval-shapes.ts'
 import { filters, next, page, sessionId } from './shapes.ts'
 
 /** Who sees approvals; a developer those of the own sessions. */
@@ -25,13 +23,7 @@ const viewers = [
   'developer',
 ] as const satisfies readonly Role[]
 
-const beginning = z
-  .string()
-  .toLowerCase()
-  .regex(/^[0-9a-f]{4,64}$/, { error: 'expected 4 to 64 hex digits' })
-  .describe('Approval id, 64 hex digits, or a beginning that fits one approval only.')
-
-const params = z.strictObject({ id: beginning })
+const params = z.strictObject({ id: approvalBeginning })
 
 /** Longest wait of a reader, milliseconds. */
 const wait_ms_max = 25_000
@@ -187,97 +179,3 @@ const receivedOf = async (
     throw error
   }
 }
-
-/** Only people decide: a token of a machine, or of the whole machine, names none. */
-const personOf = ({ actor, pipeline, issuer, subject, names }: Caller): DecidingPerson => {
-  if (actor === null)
-    throw new CairnError(
-      'forbidden',
-      "this machine's admin token names no person, and persons decide: use a token of your own (CAIRN_API_TOKEN)",
-    )
-  if (actor.kind !== 'human')
-    throw new CairnError('forbidden', `only persons decide, and this token is of a ${actor.kind}`)
-  return { issuer, subject, groups: actor.groups, names, actor, pipeline }
-}
-
-const conflicts = new Set(['wrong_command', 'expired', 'already_decided', 'duplicate_approver'])
-
-const refusalAnswer = ({
-  reason,
-  detail,
-  note,
-}: Extract<DecisionResult, { readonly kind: 'refused' }>): AuditedAnswer => {
-  const [status, code] = conflicts.has(reason)
-    ? ([409, 'conflict'] as const)
-    : ([403, 'forbidden'] as const)
-  return {
-    status,
-    headers: { 'content-type': problem_content_type },
-    body: problem(status, code, `${reason}: ${detail}`),
-    audit: note,
-  }
-}
-
-/** The answer to a decision, whichever way it came. */
-export const decisionAnswer = (result: DecisionResult, id: string): AuditedAnswer => {
-  if (result.kind === 'not_found')
-    throw new CairnError('not_found', `no approval begins with ${id}`)
-  if (result.kind === 'ambiguous')
-    throw new CairnError('unusable_input', `several approvals begin with ${id}; give more digits`)
-  if (result.kind === 'refused') return refusalAnswer(result)
-  return {
-    status: 202,
-    body: { approval: result.entry.id, missing: result.missing },
-    audit: result.note,
-  }
-}
-
-const form = z.strictObject({
-  decision: z.enum(['approve', 'deny']).describe('What you decide.'),
-  reason: z
-    .string()
-    .max(reason_chars_max)
-    .default('')
-    .describe('Your words; who asked sees them when you deny.'),
-  command_hash: z
-    .union([z.literal(''), sessionId])
-    .default('')
-    .describe('Hash of the command that you saw: the decision counts for that one only.'),
-  channel: z.enum(['api', 'console', 'cli']).default('api').describe('How the decision came.'),
-})
-
-export const decideApproval = defineRoute({
-  method: 'POST',
-  path: '/v1/approvals/{id}/decision',
-  tag: 'approvals',
-  summary: 'Approve or deny a command that waits',
-  description:
-    'Recorded and signed before the answer; the gateway that holds the command checks it again and releases the command. Decisions that cannot count (own command, wrong group, too late, twice) are refused and recorded.',
-  access: { kind: 'roles', roles: ['approver'] },
-  effect: 'mutates',
-  params,
-  form,
-  responses: {
-    202: {
-      description: 'Taken.',
-      schema: z.strictObject({
-        approval: z.string(),
-        missing: z.number().describe('Persons that are still needed; 0: the command is released.'),
-      }),
-    },
-  },
-  handle: async ({ params: { id }, caller, body }, deps) => {
-    const person = personOf(caller)
-    const given = form.safeParse(
-      Object.fromEntries(body instanceof URLSearchParams ? body.entries() : []),
-    )
-    if (!given.success)
-      throw new CairnError(
-        'unusable_input',
-        given.error.issues
-          .map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`)
-          .join('; '),
-      )
-    return decisionAnswer(deps.decide(person, { approval: id, ...given.data }), id)
-  },
-})

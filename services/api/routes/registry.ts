@@ -1,6 +1,7 @@
 import type { ApiDeps } from '../deps.ts'
 import type { Route } from '../route.ts'
-import { approvalById, approvals, decideApproval } from './approvals.ts'
+import { approvalCallback, decideApproval } from './approval-decisions.ts'
+import { approvalById, approvals } from './approvals.ts'
 import { commands } from './commands.ts'
 import { healthz, metrics, readyz } from './health.ts'
 import { openApiRoute } from './openapi.ts'
@@ -23,6 +24,7 @@ const described: readonly Route<ApiDeps>[] = [
   approvals,
   approvalById,
   decideApproval,
+  approvalCallback,
   schemaById,
   subjects,
   subjectVersions,

@@ -195,6 +195,11 @@ export const crossReferenceErrors = (root: unknown): readonly Finding[] => {
     ...duplicates(listAt(root, 'credentials'), ['credentials'], 'credential'),
     ...duplicates(listAt(root, 'policies'), ['policies'], 'policy'),
     ...duplicates(listAt(treeAt(root, 'forward'), 'sinks'), ['forward', 'sinks'], 'sink'),
+    ...duplicates(
+      listAt(treeAt(root, 'approvals'), 'webhooks'),
+      ['approvals', 'webhooks'],
+      'webhook',
+    ),
     ...duplicates(listAt(treeAt(root, 'masking'), 'rules'), ['masking', 'rules'], 'masking rule'),
     ...duplicates(
       listAt(treeAt(root, 'masking'), 'detectors'),
