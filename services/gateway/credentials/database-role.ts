@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { CredentialConfig, DatabaseRoleConfig } from '#lib/config/schema.ts'
-import { passingSecret } from '#lib/config/secret.ts'
+import { passingSecret, type PassingSecret } from '#lib/config/secret.ts'
 import { CairnError } from '#lib/error.ts'
 import { sqlstateOf, type SideQueries } from '../protocols/postgres/side-queries.ts'
 import type { Administration } from './admin-connection.ts'
@@ -13,7 +13,7 @@ import { scramVerifier } from './scram-verifier.ts'
 import { unavailable, type CredentialSource } from './source.ts'
 
 /** How long the end of a session waits for its role to be dropped, milliseconds; a sweep does it later. */
-const removal_timeout_ms = 10_000
+const removal_timeout_ms = 5_000
 
 export type DatabaseRoleDeps = {
   readonly owner: RoleOwner
@@ -57,7 +57,7 @@ const watchLifetime = (lifetime_ms: number): Disposable & { readonly lost: Abort
   return { lost: ended.signal, [Symbol.dispose]: () => clearTimeout(timer) }
 }
 
-type Made = { readonly name: string; readonly password: string }
+type Made = { readonly name: string; readonly password: PassingSecret }
 
 const makeRole = async (
   role: DatabaseRoleConfig,
@@ -84,7 +84,7 @@ const makeRole = async (
       else own.abandon(target, name)
       throw error
     }
-    return { name, password }
+    return { name, password: passingSecret(password) }
   })
 }
 
@@ -107,11 +107,11 @@ export const openDatabaseRole = (
       throw unavailable(config, `no role could be made: ${wordsOf(error)}`, error)
     }
     const lifetime = watchLifetime(role.lifetime_s * 1000)
-    const password = passingSecret(made.password)
+    const { name, password } = made
     return {
       name: config.name,
       kind: 'database_role',
-      user: made.name,
+      user: name,
       password: password.secret,
       expires_us: Math.round((deps.now_ms() + role.lifetime_s * 1000) * 1000),
       lost: lifetime.lost,
@@ -120,17 +120,17 @@ export const openDatabaseRole = (
         password.forget()
         try {
           const dropped = await removeRole(administration, {
-            role: made.name,
+            role: name,
             database: request.database,
             config: role,
             signal: AbortSignal.timeout(removal_timeout_ms),
           })
-          deps.own.done(request.target, made.name)
+          deps.own.done(request.target, name)
           return dropped
             ? 'the session is over: role dropped'
             : 'the session is over: the role was gone already'
         } catch (error) {
-          deps.own.abandon(request.target, made.name)
+          deps.own.abandon(request.target, name)
           return `the session is over; its role could not be dropped yet and will be by a sweep: ${wordsOf(error)}`
         }
       },

@@ -27,9 +27,9 @@ const wrap = (reveal: () => string): Secret => {
 export const secretOf = (value: string): Secret => wrap(() => value)
 
 /** A secret that is let go when its use is over: then `reveal()` gives an empty text, and nothing here holds the value any more. */
-export const passingSecret = (
-  value: string,
-): { readonly secret: Secret; readonly forget: () => void } => {
+export type PassingSecret = { readonly secret: Secret; readonly forget: () => void }
+
+export const passingSecret = (value: string): PassingSecret => {
   let held = value
   return {
     secret: wrap(() => held),

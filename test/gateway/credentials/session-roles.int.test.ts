@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { getHeapSnapshot } from 'node:v8'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { configSchema } from '#lib/config/schema.ts'
 import { secretOf } from '#lib/config/secret.ts'
@@ -8,10 +9,24 @@ import type { CredentialBroker } from '../../../services/gateway/credentials/por
 import { roleName } from '../../../services/gateway/credentials/role-names.ts'
 import type { Swept } from '../../../services/gateway/credentials/swept.ts'
 import { openTargets } from '../../../services/gateway/protocols/postgres/target.ts'
+import { connectUpstream } from '../../../services/gateway/protocols/postgres/upstream.ts'
 import { eventually } from '../../support/eventually.ts'
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts'
 import { startPostgres, type TestPostgres } from '../../support/postgres.ts'
 import { connected, throughGateway } from './clients.ts'
+
+/** Whether a string of this process holds a text, which is given reversed. */
+const heapHolds = async (reversed: Uint8Array): Promise<boolean> => {
+  const snapshot = getHeapSnapshot()
+  let found = false
+  let tail = ''
+  for await (const chunk of snapshot.setEncoding('latin1') as AsyncIterable<string>) {
+    const text = tail + chunk
+    found ||= text.includes(Buffer.from(reversed.toReversed()).toString('latin1'))
+    tail = text.slice(-64)
+  }
+  return found
+}
 
 let postgres: TestPostgres
 
@@ -190,6 +205,25 @@ describe('a role for each session, through the gateway', () => {
   })
 })
 
+describe('a session that outlives its role', () => {
+  it('is ended when the lifetime is over; the client and the trail are told', async () => {
+    await using gateway = await startTestGateway({
+      targets: { main: postgres },
+      config: { credentials: credentials({ lifetime_s: 2 }) },
+    })
+    await using session = await throughGateway(gateway.port, await gateway.token())
+    const ended = new Promise<unknown>((resolve) => session.client.once('error', resolve))
+    await session.client.query('select 1')
+    expect(await ended).toMatchObject({ code: '57P01' })
+    const record = await gateway.until((all) => all.find(({ type }) => type === 'session.ended'))
+    expect(record).toMatchObject({
+      reason: 'terminated',
+      detail: 'the lifetime of its role at the target is over',
+    })
+    await noRolesLeft()
+  })
+})
+
 describe('the source of session roles', () => {
   type Opened = CredentialBroker & { readonly swept: readonly Swept[] }
   const openBroker = async (
@@ -262,6 +296,30 @@ describe('the source of session roles', () => {
     await expect(login({ ...credential, password: secretOf(password) })).rejects.toMatchObject({
       code: '28P01',
     })
+  })
+
+  it('is not in memory any more when the session is over', async () => {
+    await using broker = await openBroker()
+    const credential = await issue(broker)
+    // Neither the test nor a driver of its own must hold it.
+    const reversed = Buffer.from(credential.password.reveal()).toReversed()
+    const connection = await connectUpstream({
+      host: postgres.host,
+      port: postgres.port,
+      tls: null,
+      user: credential.user,
+      password: credential.password,
+      database: 'postgres',
+      parameters: new Map(),
+      timeout_ms: 5000,
+      signal: new AbortController().signal,
+    })
+    if (!connection.ok) throw new Error(connection.detail)
+    connection.upstream.stream.destroy()
+    const held = await heapHolds(reversed)
+    await credential.revoke()
+    expect({ held, after: await heapHolds(reversed) }).toEqual({ held: true, after: false })
+    expect(credential.user).toMatch(/^cairn_/)
   })
 
   it('ends with its lifetime, and its session is told', async () => {

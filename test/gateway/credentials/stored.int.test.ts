@@ -1,13 +1,13 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { configSchema } from '#lib/config/schema.ts'
 import { openLogger } from '#lib/logger.ts'
 import { openCredentialBroker } from '../../../services/gateway/credentials/broker.ts'
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts'
 import { startPostgres, type TestPostgres } from '../../support/postgres.ts'
+import { connected, throughGateway } from './clients.ts'
 
 /** Begins every password, to search for it. */
 const planted = 'hunter2secret'
@@ -110,30 +110,14 @@ describe('a password file behind a running gateway', () => {
   let postgres: TestPostgres
   let gateway: TestGateway
   const rotate = async (password: string): Promise<void> => {
-    await using admin = await connected(postgres.url)
+    await using admin = await connected({ connectionString: postgres.url })
     await admin.client.query(`alter role rotated password '${password}'`)
     await writeFile(join(folder, 'rotated'), password)
   }
-  const connected = async (url: string) => {
-    const client = new Client({ connectionString: url, ssl: false })
-    await client.connect()
-    return { client, [Symbol.asyncDispose]: () => client.end() }
-  }
-  const throughGateway = async () => {
-    const client = new Client({
-      host: '127.0.0.1',
-      port: gateway.port,
-      user: 'admin',
-      database: 'main',
-      password: await gateway.token(),
-      ssl: { rejectUnauthorized: false },
-    })
-    await client.connect()
-    return { client, [Symbol.asyncDispose]: () => client.end() }
-  }
+  const session = async () => throughGateway(gateway.port, await gateway.token())
   beforeAll(async () => {
     postgres = await startPostgres()
-    await using admin = await connected(postgres.url)
+    await using admin = await connected({ connectionString: postgres.url })
     await admin.client.query('create role rotated login')
     gateway = await startTestGateway({
       targets: { main: postgres },
@@ -152,8 +136,8 @@ describe('a password file behind a running gateway', () => {
   it('a new password is the next session’s, without a restart', async () => {
     for (const password of [`${planted}One`, `${planted}Two`]) {
       await rotate(password)
-      await using session = await throughGateway()
-      const { rows } = await session.client.query('select session_user::text as who')
+      await using opened = await session()
+      const { rows } = await opened.client.query('select session_user::text as who')
       expect(rows).toEqual([{ who: 'rotated' }])
     }
     const issued = await gateway.until((records) => {
@@ -165,7 +149,7 @@ describe('a password file behind a running gateway', () => {
 
   it('when it cannot be read the session is refused: the record says why, the client learns nothing of it', async () => {
     await rm(join(folder, 'rotated'))
-    const failure = await throughGateway().then(
+    const failure = await session().then(
       () => null,
       (error: unknown) => error,
     )
@@ -183,5 +167,21 @@ describe('a password file behind a running gateway', () => {
         typeof value === 'bigint' ? String(value) : value,
       ),
     ).toContain(`credential main-admin: ${join(folder, 'rotated')} cannot be read (ENOENT)`)
+  })
+
+  it('no file of the gateway has a password, right or wrong', async () => {
+    await writeFile(join(folder, 'rotated'), `${planted}Wrong`)
+    await expect(session()).rejects.toMatchObject({ code: '08006' })
+    await gateway.until((records) =>
+      records.find(
+        (record) =>
+          record.type === 'session.refused' && record.reason === 'target_authentication_failed',
+      ),
+    )
+    for (const file of await readdir(gateway.data_dir, { recursive: true, withFileTypes: true })) {
+      if (!file.isFile()) continue
+      const content = (await readFile(join(file.parentPath, file.name))).toString('latin1')
+      expect(`${file.name}: ${content.includes(planted)}`).toBe(`${file.name}: false`)
+    }
   })
 })

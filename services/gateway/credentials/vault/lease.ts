@@ -8,7 +8,7 @@ import { keepAlive, type Grant } from './keeping.ts'
 import type { Vault, VaultCall } from './vault.ts'
 
 /** How long the end of a session waits for its lease to be revoked, milliseconds. */
-const revoke_timeout_ms = 10_000
+const revoke_timeout_ms = 5_000
 
 /** 400 and 404: the vault knows no such lease (any more). */
 const gone = new Set([400, 404])
@@ -29,7 +29,7 @@ export const issueLease = async (
   const { body, token } = await vault.call({ method: 'GET', path, signal })
   const account = readLeasedAccount(body)
   if (account === null) throw unavailable(config, `${path} gives no account with a lease`)
-  const { lease_id, username } = account
+  const { lease_id, username, ttl_s, renewable } = account
   const password = passingSecret(account.password)
   const lost = new AbortController()
   const lose = (words: string): void => {
@@ -50,7 +50,7 @@ export const issueLease = async (
     return gone.has(answer.status) ? null : readRenewed(answer.body)
   }
   const keeping = keepAlive({
-    grant: account,
+    grant: { ttl_s, renewable },
     renew,
     onEnd: (was_revoked) =>
       lose(`its lease at the vault ${was_revoked ? 'was revoked' : 'has come to its end'}`),
@@ -65,7 +65,7 @@ export const issueLease = async (
     kind: 'vault',
     user: username,
     password: password.secret,
-    expires_us: account.ttl_s === 0 ? null : Math.round((now_ms() + account.ttl_s * 1000) * 1000),
+    expires_us: ttl_s === 0 ? null : Math.round((now_ms() + ttl_s * 1000) * 1000),
     lost: lost.signal,
     revoke: async () => {
       keeping[Symbol.dispose]()
