@@ -146,7 +146,7 @@ export const startGateway = async (config: Config, deps: GatewayDeps): Promise<R
       }),
       cancels,
       catalogs,
-      masking: openMasking(config, createLineageReader(parser)),
+      masking: openMasking(config, createLineageReader(parser), parser),
       logger,
       now_ms: () => performance.now(),
       wall_ms: Date.now,

@@ -137,7 +137,7 @@ const take = (run: Run, copy: CopyInput, frame: Frame): Taken => {
 export const openIntake = (options: IntakeOptions): Intake => {
   const { state } = options
   const framer = openFrontendFramer(options.message_bytes_max)
-  const copy = openCopyInput(options.recorder, options.chunk_bytes_max)
+  const copy = openCopyInput(options.recorder, options.chunk_bytes_max, options.masks)
   const run: Run = {
     options,
     state,

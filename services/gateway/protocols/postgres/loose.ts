@@ -30,7 +30,7 @@ const closing = {
 
 /** Nothing runs: only what the server says of it counts. What is not certain may quote anything. */
 const looseMask = ({ state, options }: Run, statement: StatementText): CommandMask | null => {
-  const mask = commandMask(options.masks?.columns ?? null, state, statement)
+  const mask = commandMask(options.masks, state, statement)
   return mask === 'wait' || mask === null ? null : { ...mask, rules: [] }
 }
 

@@ -7,7 +7,8 @@ import { settle, type Entry } from './in-flight.ts'
 import type { ResultMask } from './masking/column-session.ts'
 import { joinCounts, no_masks } from './masking/mask-counts.ts'
 import type { MaskSession } from './masking/mask-session.ts'
-import { openMaskedRows } from './masking/masked-rows.ts'
+import { readCopyOut, type CopyMask } from './masking/copy-mask.ts'
+import { openMaskedRows, type MaskedRows } from './masking/masked-rows.ts'
 import type { RowMask } from './masking/row-mask.ts'
 import { readRowShape, withFormats } from './masking/row-shape.ts'
 import { openRelayOutput } from './relay-output.ts'
@@ -77,6 +78,7 @@ export const openRelay = (options: RelayOptions): Relay => {
   /** The masking of the rows that come next, and whose they are. */
   let rowMask: RowMask | null = null
   let rowEntry: Entry | null = null
+  let copyMask: CopyMask | null = null
   /** What the gateway itself has to say. */
   let sayings: { readonly command: Command; readonly message: Buffer }[] = []
 
@@ -327,9 +329,36 @@ export const openRelay = (options: RelayOptions): Relay => {
     output.pass(buffer, start, end)
   }
 
+  /** Which statement of its command an entry is at. */
+  const statementOf = ({ command, kind }: Entry): number =>
+    kind === 'query' ? (command?.statements_done ?? 0) : 0
+
   /** What column rules say of the result that comes next. */
-  const resultOf = ({ command, kind }: Entry): ResultMask | null =>
-    command?.mask?.results[kind === 'query' ? command.statements_done : 0] ?? null
+  const resultOf = (head: Entry): ResultMask | null =>
+    head.command?.mask?.results[statementOf(head)] ?? null
+
+  /** CopyOutResponse: the data that follows is masked by the statement's own options. */
+  const openCopy = (session: MaskSession, piece: BackendPiece, head: Entry | null): void => {
+    const out = readCopyOut(piece.buffer, piece.start, piece.end)
+    const format = head?.command?.mask?.copies[head === null ? 0 : statementOf(head)] ?? null
+    if (
+      head === null ||
+      out === null ||
+      format === null ||
+      out.binary !== (format.kind === 'binary')
+    )
+      fault = 'the target copies what was not asked'
+    else copyMask = session.copyOut(format, out.columns, resultOf(head))
+  }
+
+  const takeCopyData = (rows: MaskedRows, piece: BackendPiece, head: Entry | null): void => {
+    const { buffer, start, end } = piece
+    owner = head?.command ?? null
+    const masked = copyMask?.mask(buffer, start, end) ?? (copyMask === null ? 'broken' : null)
+    if (masked === 'broken') fault = 'the target sent COPY data that does not fit its statement'
+    else if (masked === null) rows.keep(buffer, start, end, owner)
+    else rows.put(masked, owner)
+  }
 
   /** The masking of an Execute's rows: described before, in the formats that Bind asked for. */
   const masksOf = (head: Entry | null): RowMask | null => {
@@ -384,6 +413,14 @@ export const openRelay = (options: RelayOptions): Relay => {
         )
         return
       }
+      case backend.copy_data:
+        takeCopyData(rows, piece, head)
+        return
+      case backend.copy_out:
+        openCopy(session, piece, head)
+        rows.settle()
+        takeWhole(piece)
+        return
       case backend.row_description:
       case backend.no_data:
         keepShape(piece, head)

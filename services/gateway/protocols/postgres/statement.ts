@@ -43,7 +43,7 @@ export type StatementText = {
   readonly fingerprint: string
   readonly statements: CommandReceived['statements']
   readonly parse_error: string
-  /** The text itself, for column rules, which read it again whenever names may mean something else; null without such rules. Never recorded. */
+  /** The text itself, which masking reads again whenever names may mean something else; null in a session without masks. Never recorded. */
   readonly unmasked: string | null
   /** What was masked in the text. */
   readonly masked: MaskedCounts
@@ -119,7 +119,7 @@ export const unknownStatement = (why: string): StatementText => ({
 })
 
 /** What a session hides in a text that is recorded. */
-type Masks = Pick<MaskSession, 'hide' | 'columns'>
+type Masks = Pick<MaskSession, 'hide'>
 
 export type StatementReader = {
   /**
@@ -247,7 +247,7 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
     const recorded = {
       text: cutText(redacted.text, text_bytes_max).toWellFormed(),
       text_bytes: bytes.length,
-      unmasked: (masks?.columns ?? null) === null ? null : text,
+      unmasked: masks === null ? null : text,
       masked: hidden?.masked ?? no_masks,
       secrets: hidden === null ? redacted.secrets : [...hidden.secrets, ...redacted.secrets],
       secret_parameters: redacted.secret_parameters,

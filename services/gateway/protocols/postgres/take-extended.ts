@@ -170,9 +170,9 @@ export const takeExecute = (run: Run, frame: Frame): Taken => {
         )
   const { unmasked } = statement
   const due = state.inFlight.length > 0 || run.items.length > 0
-  if (unmasked !== null && state.naming.waits(unmasked, due)) return 'wait'
   const columns = run.options.masks?.columns ?? null
-  const mask = commandMask(columns, state, statement)
+  if (columns !== null && unmasked !== null && state.naming.waits(unmasked, due)) return 'wait'
+  const mask = commandMask(run.options.masks, state, statement)
   if (mask === 'wait') return 'wait'
   const resolved = nameChanges(state, statement)
   if (resolved === 'doubt') return 'wait'

@@ -125,7 +125,7 @@ export const takeQuery = (run: Run, frame: Frame): Taken => {
   recordLoose(run)
   if (run.holding !== null) return 'wait'
   const columns = run.options.masks?.columns ?? null
-  const mask = commandMask(columns, state, text.statement)
+  const mask = commandMask(run.options.masks, state, text.statement)
   if (mask === 'wait') return 'wait'
   const resolved = nameChanges(state, text.statement)
   if (resolved === 'doubt') return 'wait'

@@ -135,7 +135,7 @@ describe('column rules', () => {
     expect(await rows(`execute q2`)).toEqual([['ga***']])
     expect(
       await rows(`begin; declare c cursor for select email from people order by id; fetch 1 from c; close c;
-        declare c cursor for select note from people order by id; fetch 1 from c; close c`),
+        declare c cursor for select note from public.people order by id; fetch 1 from c; close c`),
     ).toEqual([['ga***'], ['clear']])
     await rows(`declare c cursor for select reverse(email) from people order by id`)
     expect(await rows(`fetch 1 from c; fetch next from c`)).toEqual([['[masked]'], ['[masked]']])

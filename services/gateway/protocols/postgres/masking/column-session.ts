@@ -35,6 +35,8 @@ export interface ColumnSession {
     result: ResultMask | null,
     naming: Naming,
   ): readonly (OutputMask | null)[]
+  /** What masks each column of a COPY TO STDOUT of so many. */
+  copied(count: number, result: ResultMask | null): readonly (OutputMask | null)[]
   readonly cursors: Names<CursorMask>
 }
 
@@ -55,6 +57,8 @@ export const openColumnSession = (
 ): ColumnSession => {
   const columnRules = openColumnRules(rules)
   const [strictest] = rules
+  /** For what cannot be told. */
+  const withheld = strictest === undefined ? null : outputMask(strictest, false)
   const masks = new WeakMap<Lineage, TextMasks>()
 
   /** The rule for a column of a table, or of one it inherits from. */
@@ -93,7 +97,6 @@ export const openColumnSession = (
       return read
     },
     outputs: (shape, result, naming) => {
-      const withheld = strictest === undefined ? null : outputMask(strictest, false)
       const outputs = result?.outputs ?? null
       const fits = outputs !== null && outputs.length === shape.length
       return shape.map((column, index) => {
@@ -102,6 +105,12 @@ export const openColumnSession = (
         const by_shape = described(column, naming)
         return outputs[index] ?? (by_shape === undefined ? withheld : by_shape)
       })
+    },
+    copied: (count, result) => {
+      const outputs = result?.outputs ?? null
+      return outputs !== null && outputs.length === count
+        ? outputs
+        : Array.from({ length: count }, () => withheld)
     },
     cursors: openNames(),
   }

@@ -5,19 +5,21 @@ import {
   type StatementMask,
   type TextMasks,
 } from '#core/masking/statement-masks.ts'
+import type { CopyFormat } from '#core/sql/copy-format.ts'
 import { unknown_naming } from '#core/sql/naming.ts'
 import type { PendingChange } from '../in-flight.ts'
 import type { Names } from '../names.ts'
 import type { SessionState } from '../state.ts'
 import { nameKey, type StatementText } from '../statement.ts'
+import type { MaskSession } from './mask-session.ts'
 import { cursors_max, type ColumnSession, type ResultMask } from './column-session.ts'
 
 /** What column rules say about one command. */
 export type CommandMask = {
   /** By statement. */
   readonly results: readonly ResultMask[]
-  /** COPY FROM STDIN: rule by column. */
-  readonly copy_in: readonly (string | null)[] | null
+  /** Each COPY FROM STDIN: its format, and the rule by column where one is about any. */
+  readonly inputs: readonly CopyInputRules[]
   /** What the server says of it may quote masked values. */
   readonly touches: boolean
   /** It only reads, and nothing masked: what the server says of it can be shown. */
@@ -26,6 +28,8 @@ export type CommandMask = {
   readonly rules: readonly string[]
   /** Cursors that it declares, by statement. */
   readonly declares: readonly { readonly name: string; readonly result: ResultMask }[][]
+  /** Formats of COPYs, by statement. */
+  readonly copies: readonly (CopyFormat | null)[]
   readonly refusal: MaskRefusal | null
 }
 
@@ -101,14 +105,46 @@ const openLookup = (columns: ColumnSession, state: SessionState) => {
   }
 }
 
+const no_copies: readonly never[] = []
+
 const unread = (refusal: MaskRefusal | null): CommandMask => ({
   results: [],
-  copy_in: null,
+  inputs: [],
   touches: true,
   harmless: false,
   rules: [],
   declares: [],
+  copies: no_copies,
   refusal,
+})
+
+/** The rules for a COPY FROM STDIN. */
+export type CopyInputRules = {
+  readonly format: CopyFormat
+  readonly columns: readonly (string | null)[] | null
+}
+
+const inputsOf = (
+  verbs: readonly string[],
+  copies: readonly (CopyFormat | null)[],
+  statements: readonly StatementMask[],
+): readonly CopyInputRules[] =>
+  copies.flatMap((format, index) => {
+    if (format === null || verbs[index] !== 'copy.in') return []
+    const columns = statements[index]?.copy_in ?? null
+    return [{ format, columns: columns?.some((rule) => rule !== null) === true ? columns : null }]
+  })
+
+/** Without column rules only the format of COPY data is of interest. */
+const withoutColumns = (
+  verbs: readonly string[],
+  copies: readonly (CopyFormat | null)[],
+): CommandMask => ({
+  ...unread(null),
+  touches: false,
+  harmless: true,
+  inputs: inputsOf(verbs, copies, []),
+  copies,
 })
 
 const verbsOf = ({ analysis }: StatementText): readonly string[] =>
@@ -154,34 +190,47 @@ const readStatements = (
   }
   return {
     results,
-    copy_in: read.statements.find(({ copy_in }) => copy_in !== null)?.copy_in ?? null,
+    inputs: [],
     touches: touches || rules.size > 0,
     harmless: !touches && rules.size === 0 && verbs.every((verb) => verb === 'select'),
     rules: [...rules],
     declares,
+    copies: no_copies,
     refusal,
   }
 }
 
+const unknown_format = unresolved('the format of its data is not known')
+
 /**
- * What column rules say about a command; null without such rules. `wait`: it continues something whose meaning hangs on answers that are due.
+ * What masking has to know of a command; null in a session without masks. `wait`: it continues something whose meaning hangs on answers that
+ * are due.
  */
 export const commandMask = (
-  columns: ColumnSession | null,
+  masks: MaskSession | null,
   state: SessionState,
   statement: StatementText,
 ): CommandMask | 'wait' | null => {
-  if (columns === null) return null
+  if (masks === null) return null
+  const { columns } = masks
+  const { unmasked } = statement
   // Nothing that has no text runs; what cannot be parsed is refused in the server's own words.
-  if (statement.unmasked === null || !statement.analysis.ok) return unread(null)
+  if (unmasked === null || !statement.analysis.ok) return unread(null)
+  const copies = verbsOf(statement).some((verb) => verb.startsWith('copy'))
+    ? masks.copies(unmasked)
+    : no_copies
+  if (copies === null) return unread(unknown_format)
+  if (columns === null) return withoutColumns(verbsOf(statement), copies)
   // What is changed halfway is known to nobody who looks at the whole.
   const naming = statement.analysis.steady ? state.naming.current() : unknown_naming
-  const read = columns.read(statement.unmasked, naming)
+  const read = columns.read(unmasked, naming)
   if (!read.ok) {
     state.naming.missed()
     return unread(read.refusal)
   }
-  return readStatements(read, columns, state, verbsOf(statement))
+  const mask = readStatements(read, columns, state, verbsOf(statement))
+  if (mask === 'wait' || copies.length === 0) return mask
+  return { ...mask, copies, inputs: inputsOf(verbsOf(statement), copies, read.statements) }
 }
 
 /** The cursors of a command take their names; settled like every change of a name. */

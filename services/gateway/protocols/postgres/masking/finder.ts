@@ -19,6 +19,8 @@ export type TextFind = {
 
 /** Masks what the detectors of a session find. */
 export interface Finder {
+  /** There are detectors. */
+  readonly active: boolean
   /** The masking of a column's values; null when nothing can be found in them. */
   column(type_oid: number, binary: boolean): MaskFound | null
   /** A text with each find replaced; null when there is none. */
@@ -56,6 +58,7 @@ export const openFinder = (detectors: readonly DetectorRule[], counts: MaskCount
   const scanner = openScanner(detectors.map(({ detector }) => detector))
   const none = detectors.length === 0
   return {
+    active: !none,
     column: (type_oid, binary) =>
       none ? null : foundMask(scanner, detectors, type_oid, binary, counts.add),
     text: (bytes, start, end) => {

@@ -1,6 +1,7 @@
 import { compileMasking, type MaskingFacts } from '#core/masking/rules.ts'
 import { hashKey } from '#core/masking/method.ts'
 import type { LineageReader } from '#core/sql/lineage/cached-reader.ts'
+import type { SqlParser } from '#core/sql/parser.ts'
 import type { Config } from '#lib/config/schema.ts'
 import { counter } from '#lib/metrics.ts'
 import { openMaskSession, type MaskSession } from './mask-session.ts'
@@ -18,6 +19,7 @@ export interface Masking {
 export const openMasking = (
   { masking }: Pick<Config, 'masking'>,
   lineage: LineageReader,
+  parser: Pick<SqlParser, 'parse'>,
 ): Masking => {
   const { hash_key, row_bytes_max } = masking
   const key = hash_key === undefined ? null : hashKey(Buffer.from(hash_key.reveal(), 'utf8'))
@@ -35,6 +37,7 @@ export const openMasking = (
         rules: applying,
         row_bytes_max,
         lineage,
+        parser,
         counted: (rule, count) => values.inc({ rule }, count),
       })
     },

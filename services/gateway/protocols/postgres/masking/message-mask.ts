@@ -11,6 +11,8 @@ export type MaskText = (bytes: Buffer, start: number, end: number) => Buffer | n
 /** Message, detail, hint, where, internal query. */
 const text_fields = new Set([0x4d, 0x44, 0x48, 0x57, 0x71])
 const message_field = 0x4d
+/** Detail, where, internal query. */
+const context_fields = new Set([0x44, 0x57, 0x71])
 
 const framed = (type: number, parts: readonly Buffer[]): Buffer => {
   const header = Buffer.alloc(header_bytes)
@@ -63,7 +65,7 @@ export const maskMessage = (
 ): Buffer | null => maskFields(buffer, start, end, (_, from, to) => mask(buffer, from, to))
 
 /** Withholds the texts of an error or notice: `words` are the message that is left. */
-export const withholdMessage = (
+export const withholdTexts = (
   buffer: Buffer,
   start: number,
   end: number,
@@ -71,6 +73,17 @@ export const withholdMessage = (
 ): Buffer | null =>
   maskFields(buffer, start, end, (field) =>
     field === message_field ? Buffer.from(words, 'utf8') : undefined,
+  )
+
+/** Masks what is found in message and hint, and withholds detail, context and internal query. */
+export const withholdContext = (
+  buffer: Buffer,
+  start: number,
+  end: number,
+  mask: MaskText,
+): Buffer | null =>
+  maskFields(buffer, start, end, (field, from, to) =>
+    context_fields.has(field) ? undefined : mask(buffer, from, to),
   )
 
 /**

@@ -30,15 +30,18 @@ const telling_nothing = new Set([
 
 export const withheld_words = 'the text is withheld: it may hold values of masked columns'
 
-/** Whether the texts of an error or notice are withheld in a session with column rules. Deferred checks and triggers quote what the command never named. */
-export const isWithheld = (
+/**
+ * What of an error or notice is withheld in a session with column rules: every text; detail, context and internal query, which may quote rows; or
+ * nothing. Deferred checks and triggers quote what the command never named, and COPY FROM STDIN its data.
+ */
+export const withheldOf = (
   buffer: Buffer,
   start: number,
   end: number,
   mask: CommandMask | null,
-): boolean => {
-  if (mask?.harmless === true) return false
-  if (mask?.touches === true) return true
+): 'texts' | 'context' | 'nothing' => {
+  if (mask?.harmless === true) return 'nothing'
+  if (mask !== null && (mask.touches || mask.inputs.length > 0)) return 'texts'
   const { code } = readErrorFields(buffer, start + header_bytes, end)
-  return !telling_nothing.has(code.slice(0, 2))
+  return telling_nothing.has(code.slice(0, 2)) ? 'context' : 'texts'
 }
