@@ -162,9 +162,10 @@ export const decide = (
     return rejected('requester', 'who asks cannot decide about the own command')
   if (involvement === 'same_run')
     return rejected('same_run', 'who started the run cannot decide about its commands')
+  // Whoever has approved may think better of it, as long as it waits for others.
+  if (decision.decision === 'deny') return { kind: 'denied' }
   if (approved_by.some((one) => samePerson(one, decision)))
     return rejected('duplicate_approver', 'this person has approved it already')
-  if (decision.decision === 'deny') return { kind: 'denied' }
   const missing = request.quorum - approved_by.length - 1
   return missing > 0 ? { kind: 'counts', missing } : { kind: 'approved' }
 }

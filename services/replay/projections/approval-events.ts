@@ -4,12 +4,19 @@ import type { EventEntry } from '../entry.ts'
 import { defineProjection } from '../projection.ts'
 
 type ApprovalEvent =
-  'approval.requested' | 'approval.decided' | 'approval.expired' | 'approval.consumed'
+  | 'approval.requested'
+  | 'approval.decided'
+  | 'approval.expired'
+  | 'approval.consumed'
+  | 'approval.rejected'
 
 type Row = EventEntry<ApprovalEvent>
 
 const requested = ({ event }: Row) => (event.type === 'approval.requested' ? event.body : null)
 const decided = ({ event }: Row) => (event.type === 'approval.decided' ? event.body : null)
+const rejected = ({ event }: Row) => (event.type === 'approval.rejected' ? event.body : null)
+/** Who decided, also where it changed nothing. */
+const approver = (row: Row) => decided(row) ?? rejected(row)
 const consumed = ({ event }: Row) => (event.type === 'approval.consumed' ? event.body : null)
 
 const no_bytes = Buffer.alloc(0)
@@ -18,11 +25,15 @@ const no_bytes = Buffer.alloc(0)
 const approvalOf = ({ event, leaf }: Row): Buffer =>
   event.type === 'approval.requested' ? (leaf ?? no_bytes) : event.body.approval
 
-export const approvalEvents = defineProjection<
-  'approval.requested' | 'approval.decided' | 'approval.expired' | 'approval.consumed'
->({
+export const approvalEvents = defineProjection<ApprovalEvent>({
   table: 'approval_events',
-  events: ['approval.requested', 'approval.decided', 'approval.expired', 'approval.consumed'],
+  events: [
+    'approval.requested',
+    'approval.decided',
+    'approval.expired',
+    'approval.consumed',
+    'approval.rejected',
+  ],
   columns: [
     ...position,
     session,
@@ -38,8 +49,8 @@ export const approvalEvents = defineProjection<
     text<Row>('text', (row) => requested(row)?.text ?? ''),
     text<Row>('reason', ({ event }) => ('reason' in event.body ? event.body.reason : '')),
     text<Row>('decision', (row) => decided(row)?.decision ?? ''),
-    text<Row>('approver_issuer', (row) => decided(row)?.approver_issuer ?? ''),
-    text<Row>('approver_subject', (row) => decided(row)?.approver_subject ?? ''),
+    text<Row>('approver_issuer', (row) => approver(row)?.approver_issuer ?? ''),
+    text<Row>('approver_subject', (row) => approver(row)?.approver_subject ?? ''),
     texts<Row>('approver_groups', ({ event }) =>
       'approver_groups' in event.body ? event.body.approver_groups : [],
     ),
@@ -47,5 +58,9 @@ export const approvalEvents = defineProjection<
     uint32<Row>('quorum', (row) => requested(row)?.quorum ?? 0),
     micros<Row>('expires', (row) => requested(row)?.expires ?? 0),
     int64<Row>('estimated_rows', (row) => requested(row)?.estimated_rows ?? -1),
+    texts<Row>('rules', (row) => requested(row)?.rules ?? []),
+    text<Row>('link', (row) => requested(row)?.link ?? ''),
+    text<Row>('channel', (row) => decided(row)?.channel ?? ''),
+    text<Row>('detail', (row) => rejected(row)?.detail ?? ''),
   ],
 })

@@ -134,6 +134,13 @@ describe('who may decide', () => {
     expect((await rig.decide(id, dba)).status).toBe(202)
     await running
     expect((await rig.decide(id, await rig.person('ada'))).json.detail).toContain('already_decided')
+    const [row] = await eventually('all of it is in the tables', async () => {
+      const found = await rig.query<{ state: string; approved_by: string[]; rejected: number }>(
+        `SELECT state, approved_by, rejected FROM approvals WHERE approval = '${id}' AND rejected = 4`,
+      )
+      return found.length === 1 && found
+    })
+    expect(row).toMatchObject({ state: 'consumed', approved_by: ['grace'] })
   })
 
   it('a command that needs two runs after two persons, not after one of them twice', async () => {
@@ -210,6 +217,13 @@ describe('a decision that nobody of the api made', () => {
     })
     expect(incident).toMatchObject({ reason: 'bad_signature', approver_subject: 'mallory' })
     expect(await ranAtTarget('add forged')).toBe(false)
+    const seen = await eventually('the tables have the incident', async () => {
+      const [row] = await rig.query<{ state: string; rejected: number; approved_by: string[] }>(
+        `SELECT state, rejected, approved_by FROM approvals WHERE approval = '${id}'`,
+      )
+      return Number(row?.rejected) === 1 && row
+    })
+    expect(seen).toMatchObject({ state: 'waiting', approved_by: [] })
     await rig.decide(id, dba)
     await running
   })
