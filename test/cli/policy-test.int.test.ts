@@ -150,4 +150,17 @@ ${one('clear', 'select id from people', 'expect: allow, rules: [all]')}${one('co
     })
     expect((await policyTest('masked.yaml')).code).toBe(1)
   })
+
+  it('resolves names and columns by the tables of a file', async () => {
+    await write(
+      'tables.yaml',
+      `policies:
+  - { name: ids, effect: allow, actions: [select], objects: ['shop.*'], columns: [id] }
+  - { name: notes, effect: allow, actions: [select], objects: ['public.*'] }
+${subjects}tables: { shop.orders: [id, total], public.notes: [text] }
+cases:
+${one('id', 'select o.id, count(*) from orders o group by 1', 'search_path: [shop, public], expect: allow, rules: [ids]')}${one('both', 'select id, text from orders, notes', 'search_path: [shop, public], expect: allow')}${one('total', 'select id from orders where total > 3', 'search_path: [shop], expect: deny')}${one('all', 'select * from orders', 'search_path: [shop], expect: deny')}${one('own function', 'select refund(1)', 'expect: deny')}`,
+    )
+    expect(await policyTest('tables.yaml')).toMatchObject({ code: 0 })
+  })
 })

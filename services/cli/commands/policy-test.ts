@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { PolicyRule } from '#core/policy/policy-rule.ts'
 import type { PolicySet } from '#core/policy/policy-set.ts'
 import type { SqlAnalysis } from '#core/sql/analysis.ts'
+import type { SqlAnalyzer } from '#core/sql/analyzer.ts'
 import type { SqlParser } from '#core/sql/parser.ts'
 import type { ConfigProblem } from '#lib/config/problem.ts'
 import type { Config } from '#lib/config/schema.ts'
@@ -30,7 +31,7 @@ type Scope = {
   /** Policies that are in force with those of each file. */
   readonly config_file: string | undefined
   readonly parser: SqlParser
-  readonly analyze: (sql: string) => SqlAnalysis
+  readonly analyzer: SqlAnalyzer
 }
 
 const unusable = (file: string, errors: readonly ConfigProblem[]): FileResult => ({
@@ -89,17 +90,20 @@ const testFile = async (name: string, scope: Scope): Promise<FileResult> => {
   const others = await configured(scope, file, new Set(policies.map((policy) => policy.name)))
   if (others.errors.length > 0) return unusable(name, others.errors)
   const set = await compile([...others.policies, ...policies])
+  const catalog = caseCatalog(tables)
   const masks =
-    others.masking === null
-      ? unmasked
-      : openCaseMasks(others.masking, scope.parser, caseCatalog(tables))
+    others.masking === null ? unmasked : openCaseMasks(others.masking, scope.parser, catalog)
+  // Without tables nothing is known of the database, and names stay as they are written.
+  const known = Object.keys(tables).length > 0 ? catalog : undefined
+  const analyze = (sql: string, search_path: readonly string[]): SqlAnalysis =>
+    scope.analyzer.analyze(sql, { catalog: known, search_path })
   const failed: Finding[] = []
   const errors: ConfigProblem[] = []
   cases.forEach((one, index) => {
     const subject = subjects[one.subject]
     // The file was checked: every subject is there.
     if (subject === undefined) return
-    const result = runCase(one, subject, set, scope.analyze, masks)
+    const result = runCase(one, subject, set, analyze, masks)
     if (result.outcome === 'passed') return
     const path = `cases[${index}]`
     const problem = { ...source.placeOf(['cases', index]), path, message: result.reason }
@@ -138,7 +142,8 @@ export const policyTest = defineCommand({
     'Each FILE holds policies, subjects and cases (schema: services/lib/config/policy.schema.json). A case says who asks, where, which command,',
     'and whether it must be allowed, denied, held or masked, and by which rules. Without sql the session itself is decided about.',
     '',
-    'Nothing is connected to: names without a schema are looked up in the search_path of the case, and what views and functions do is not known.',
+    'Nothing is connected to: names without a schema are looked up in the search_path of the case among the tables of the file, and',
+    'what views and functions do is not known.',
     'Exit code 0 when every case passes, 1 when one fails, 2 when a file cannot be used.',
   ].join('\n'),
   options: {
@@ -158,10 +163,9 @@ export const policyTest = defineCommand({
     const { loadSqlParser } = await import('#core/sql/parser.ts')
     const parser = await loadSqlParser()
     const analyzer = createSqlAnalyzer(parser)
-    const analyze = (sql: string): SqlAnalysis => analyzer.analyze(sql)
     const results: FileResult[] = []
     for (const name of positionals)
-      results.push(await testFile(name, { env, cwd, config_file: values.config, parser, analyze }))
+      results.push(await testFile(name, { env, cwd, config_file: values.config, parser, analyzer }))
     const broken = results.filter(({ errors }) => errors.length > 0)
     const ok = results.every(({ failed, errors }) => failed.length + errors.length === 0)
     if (values.json) {

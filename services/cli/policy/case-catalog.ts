@@ -1,6 +1,7 @@
 import { nameParts } from '#core/policy/object-pattern.ts'
 import { createCatalog } from '#core/sql/catalog-index.ts'
 import type { Catalog, CatalogFunction, CatalogRelation } from '#core/sql/catalog.ts'
+import { harmless_stable, harmless_volatile } from '#core/sql/harmless-functions.ts'
 import { pure_functions } from '#core/sql/pure-lists.ts'
 import type { PolicyFile } from '#lib/config/policy-file.ts'
 
@@ -30,8 +31,12 @@ const relationOf = (
   }
 }
 
-/** Builtins that give a value and do nothing else. Every other function is one that nobody knows. */
-const builtins: readonly CatalogFunction[] = [...pure_functions].map((name, index) => ({
+/** Builtins that do nothing a policy asks about. Every other function is one that nobody knows. */
+const builtins: readonly CatalogFunction[] = [
+  ...pure_functions,
+  ...harmless_stable,
+  ...harmless_volatile,
+].map((name, index) => ({
   oid: index + 1,
   schema: 'pg_catalog',
   name,

@@ -54,7 +54,7 @@ export const runCase = (
   one: PolicyCase,
   subject: PolicySubject,
   set: PolicySet,
-  analyze: (sql: string) => SqlAnalysis,
+  analyze: (sql: string, path: readonly string[]) => SqlAnalysis,
   masks: CaseMasks,
 ): CaseResult => {
   const asked = subjectRequest(subject, one)
@@ -70,7 +70,7 @@ export const runCase = (
       asked.request,
       sql,
       path,
-      session.command(set, commandOf(one, sql, analyze(sql)), path, now_ms),
+      session.command(set, commandOf(one, sql, analyze(sql, path)), path, now_ms),
     )
   const decision = one.sql === undefined || refused ? opened : decided(one.sql)
   const happens = decision.dry_run ? 'allow' : decision.outcome

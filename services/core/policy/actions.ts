@@ -21,6 +21,18 @@ const opaque_actions: ReadonlySet<string> = new Set([
 
 export const isOpaque = (action: string): boolean => opaque_actions.has(action)
 
+/** Opaque, and about what it touches nobody can tell anything. (What a DO block or another role does has effects of its own, `unknown` among them.) */
+const boundless_actions: ReadonlySet<string> = new Set([
+  'unknown',
+  'copy.program',
+  'copy.file',
+  'file.read',
+  'file.write',
+  'replication',
+])
+
+export const isBoundless = (action: string): boolean => boundless_actions.has(action)
+
 const call_prefix = 'call:'
 
 export const isCall = (action: string): boolean => action.startsWith(call_prefix)

@@ -90,7 +90,9 @@ type Outcome = Pick<Decision, 'outcome' | 'rules' | 'reason'> & { readonly hold:
 
 const shown = ({ action, object, columns }: Effect): string => {
   const name = object === '' ? action : `${action} on ${quoted(object)}`
-  return columns.length === 0 ? name : `${name} (${columns.slice(0, 5).map(quoted).join(', ')})`
+  return columns.length === 0 || columns.includes('*')
+    ? name
+    : `${name} (${columns.slice(0, 5).map(quoted).join(', ')})`
 }
 
 const listed = (effects: readonly Effect[]): string => {

@@ -1,5 +1,12 @@
 import type { Effect } from '#core/sql/analysis.ts'
-import { isCall, isEmptyHanded, isOpaque, isRelational, namesAnything } from './actions.ts'
+import {
+  isBoundless,
+  isCall,
+  isEmptyHanded,
+  isOpaque,
+  isRelational,
+  namesAnything,
+} from './actions.ts'
 import type { SearchPath } from './object-pattern.ts'
 import type { CompiledRule } from './policy-set.ts'
 
@@ -16,8 +23,8 @@ const namesObjectsOf = ({ actions }: CompiledRule, action: string): boolean =>
 const concernsObject = (rule: CompiledRule, { action, object }: Effect, path: SearchPath) => {
   const { objects, object_text, actions } = rule
   if (objects === undefined || object_text === undefined) return true
-  // Code that nobody has read may touch anything; who named the action meant only that.
-  if (isOpaque(action) && (actions === undefined || actions.all)) return true
+  // What nobody can tell may touch anything; who named the action meant only that.
+  if (isBoundless(action) && (actions === undefined || actions.all)) return true
   if (!namesObjectsOf(rule, action)) return actions !== undefined && !actions.all
   if (!isRelational(action)) return object === '' || object_text(object)
   if (object === '') return !isEmptyHanded(action)
@@ -26,7 +33,7 @@ const concernsObject = (rule: CompiledRule, { action, object }: Effect, path: Se
 
 const concernsColumns = ({ columns }: CompiledRule, effect: Effect): boolean =>
   columns === undefined ||
-  isOpaque(effect.action) ||
+  isBoundless(effect.action) ||
   effect.columns.some((column) => column === '*' || columns(column))
 
 /** Whether what the rule denies or holds may be in this effect. */

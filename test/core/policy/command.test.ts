@@ -197,11 +197,15 @@ describe('opaque actions', () => {
     expect(outcome([rule('a', { effect: 'hold', hold })], text)).toBe('deny')
   })
 
-  it('are denied and held by rules that do not name them', () => {
+  it('are denied and held by rules that do not name them, as far as nobody can tell what they touch', () => {
     const all = rule('all', { actions: ['*'] })
-    const text = 'do $$ begin null; end $$'
-    expect(outcome([all, rule('no', { effect: 'deny', objects: ['public.x'] })], text)).toBe('deny')
-    expect(outcome([all, rule('held', { effect: 'hold', hold })], text)).toBe('hold')
+    const built = `do $$ begin execute 'drop table ' || current_date; end $$`
+    const no = rule('no', { effect: 'deny', objects: ['public.x'], columns: ['y'] })
+    expect(outcome([all, no], built)).toBe('deny')
+    expect(outcome([all, no], `copy (select 1) to program 'cat'`)).toBe('deny')
+    expect(outcome([all, no], 'do $$ begin null; end $$')).toBe('allow')
+    expect(outcome([all, no], 'set role x')).toBe('allow')
+    expect(outcome([all, rule('held', { effect: 'hold', hold })], built)).toBe('hold')
   })
 
   it('are not what a rule means that names other actions', () => {
@@ -209,7 +213,7 @@ describe('opaque actions', () => {
       rule('all', { actions: ['*'] }),
       rule('no', { effect: 'deny', actions: ['delete'], objects: ['public.x'] }),
     ]
-    expect(outcome(rules, 'do $$ begin null; end $$')).toBe('allow')
+    expect(outcome(rules, `copy (select 1) to program 'cat'`)).toBe('allow')
   })
 
   it('of a function are allowed by naming the function', () => {

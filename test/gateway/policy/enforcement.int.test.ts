@@ -24,6 +24,7 @@ const first_policies: readonly Policy[] = [
     objects: ['public.*'],
   },
   { name: 'no-secrets', effect: 'deny', objects: ['*.secrets'], reason: 'ask the owner' },
+  { name: 'no-ssn', effect: 'deny', objects: ['public.people'], columns: ['ssn'] },
   { name: 'trial', effect: 'deny', dry_run: true, objects: ['public.tried'] },
   {
     name: 'no-big-values',
@@ -43,7 +44,11 @@ beforeAll(async () => {
   const direct = new Client(postgres.url)
   await direct.connect()
   await direct.query(
-    'create table items (id int, name text); create table secrets (x int); create table tried (x int)',
+    `create table items (id int, name text); create table secrets (x int); create table tried (x int);
+    create table people (id int, ssn text); create view ids as select id from people; create view names as select ssn from people;
+    create schema private; create table private.ledger (total int); create view totals as select sum(total) from private.ledger;
+    create function known() returns int language sql as 'select max(x) from secrets';
+    create function built() returns int language plpgsql as $$ declare n int; begin execute 'select 1' into n; return n; end $$`,
   )
   await direct.end()
   gateway = await startTestGateway({
@@ -148,6 +153,32 @@ describe('a command at the gateway', () => {
       dry_run: true,
     })
   })
+
+  it.for([
+    ['a name that the search path leads to', 'select id from items', 'ran'],
+    ['a view over what is not allowed by itself', 'select * from totals', 'ran'],
+    ['a table that only a view shows', 'select * from private.ledger', 'no policy allows select'],
+    ['a view that shows the other columns', 'select * from ids', 'ran'],
+    ['a view over a column that is denied', 'select * from names', 'denied by no-ssn'],
+    ['every column', 'select * from people', 'denied by no-ssn'],
+    ['a column in a condition', `select id from people where ssn like '1%'`, 'denied by no-ssn'],
+    ['a function over a table that is denied', 'select known()', 'denied by no-secrets'],
+    [
+      'a function that nobody can read',
+      'select built()',
+      'unknown on "public.built": denied by no-secrets',
+    ],
+    ['a function that reads files', `select pg_read_file('PG_VERSION')`, 'denied by no-secrets'],
+    ['another role', 'set role postgres', 'no policy allows set_role'],
+    ['an EXECUTE of what is denied', 'prepare s as select * from secrets; execute s', 'no-secrets'],
+    ['a harmless function', 'select upper(name), now() from items', 'ran'],
+  ] as const)('of a role that reads public: %s', async ([, text, expected]) => {
+    const client = await connect()
+    const said = await attempt(client, text)
+    await client.end()
+    if (expected === 'ran') expect(said).toBe('ran')
+    else expect(said).toMatch(new RegExp(`^42501 .*${expected}`))
+  })
 })
 
 describe('a policy that changes', () => {
@@ -171,7 +202,10 @@ describe('a policy that changes', () => {
     )
     await client.end()
     await expect(connect()).rejects.toMatchObject({ code: '28000' })
-    const loaded = await ofType('policy.loaded')
+    const loaded = await eventually('the records of both', async () => {
+      const found = await ofType('policy.loaded')
+      return found.length >= 3 && found
+    })
     expect(loaded.map(({ loaded_by }) => loaded_by)).toEqual([
       'start',
       'file change',
