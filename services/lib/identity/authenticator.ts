@@ -25,12 +25,13 @@ export type Authenticated =
 
 export interface Authenticator {
   /**
-   * Proves who presents a token: one of a configured issuer, or a Cairn token. With an expectation, a Cairn token must be bound to
-   * exactly that target and role, and to that run and address where it names them; without one (API, exchange), Cairn tokens are refused as `wrong_audience`.
+   * Proves who presents a token: one of a configured issuer, or a Cairn token. Where it is shown at the gateway, it has
+   * to be good there: of the run that the client states, and a Cairn token for exactly that target, role, run and address. Elsewhere (API,
+   * exchange) Cairn tokens are refused as `wrong_audience`.
    *
    * Never throws for what a client sends. Neither result nor log line holds the token.
    */
-  authenticate(token: string, expectation?: ShownAt): Promise<Authenticated>
+  authenticate(token: string, shown?: ShownAt): Promise<Authenticated>
 }
 
 export type AuthenticatorDeps = {
@@ -62,9 +63,12 @@ const presented = (
   found: { readonly ok: true; readonly identity: Identity } | Refusal,
   claims: Claims,
   token: string,
+  shown: ShownAt | undefined,
 ): Authenticated => {
   if (!found.ok) return found
   const { identity } = found
+  const refusal = bindingRefusal(identity, shown)
+  if (refusal !== undefined) return refusal
   const id = tokenIdOf(String(claims['iss']), identity.actor.token_id, token)
   return {
     ok: true,
@@ -77,7 +81,7 @@ const authenticateCairn = async (
   token: string,
   parts: TokenParts,
   verifier: TokenVerifier,
-  expectation: ShownAt | undefined,
+  shown: ShownAt | undefined,
   now_ms: number,
 ): Promise<Authenticated> => {
   if (parts.typ !== 'cairn+jwt')
@@ -93,14 +97,14 @@ const authenticateCairn = async (
   })
   if (!verified.ok) return verified
   const found = cairnIdentity(verified.claims, fingerprintOf(token))
-  const refusal = found.ok ? bindingRefusal(found.identity, expectation) : undefined
-  return refusal ?? presented(found, verified.claims, token)
+  return presented(found, verified.claims, token, shown)
 }
 
 const authenticateOidc = async (
   token: string,
   parts: TokenParts,
   issuer: OpenIssuer,
+  shown: ShownAt | undefined,
   clock: () => number,
 ): Promise<Authenticated> => {
   const { config, keys } = issuer
@@ -117,7 +121,7 @@ const authenticateOidc = async (
   const verified = await verifyToken(token, found.key, { ...config, now_ms: clock() })
   if (!verified.ok) return verified
   const { claims } = verified
-  return presented(mapIdentity(config, claims, fingerprintOf(token)), claims, token)
+  return presented(mapIdentity(config, claims, fingerprintOf(token)), claims, token, shown)
 }
 
 /** Creates the authenticator for a list of issuers. Keys are fetched at an issuer's first token. */
@@ -142,7 +146,7 @@ export const createAuthenticator = (
 
   const decide = async (
     token: string,
-    expectation: ShownAt | undefined,
+    shown: ShownAt | undefined,
   ): Promise<[string, Authenticated]> => {
     const parsed = parseToken(token)
     if (!parsed.ok) return ['', parsed]
@@ -150,17 +154,17 @@ export const createAuthenticator = (
     if (typeof iss !== 'string') return ['', refused('unusable_claims', 'claim iss is missing')]
     const { cairn } = deps
     if (cairn !== undefined && iss === cairn.issuer) {
-      return ['cairn', await authenticateCairn(token, parsed.parts, cairn, expectation, clock())]
+      return ['cairn', await authenticateCairn(token, parsed.parts, cairn, shown, clock())]
     }
     const issuer = open.get(iss)
     if (issuer === undefined)
       return ['', refused('unknown_issuer', 'the issuer of the token is not configured')]
-    return [issuer.config.name, await authenticateOidc(token, parsed.parts, issuer, clock)]
+    return [issuer.config.name, await authenticateOidc(token, parsed.parts, issuer, shown, clock)]
   }
 
   return {
-    authenticate: async (token, expectation) => {
-      const [issuer, result] = await decide(token, expectation)
+    authenticate: async (token, shown) => {
+      const [issuer, result] = await decide(token, shown)
       outcomes.inc({ issuer, outcome: result.ok ? 'ok' : result.reason })
       return result
     },

@@ -96,6 +96,18 @@ describe('the index of tokens', () => {
     expect(index.revocations).toBe(0)
   })
 
+  it('keeps what was ended again until the later end of it', () => {
+    const index = createTokenIndex()
+    const later_ms = now_ms + 12 * hour_ms
+    index.revoked(revocation({ kind: 'run', run: 'r' }), now_ms, now_ms)
+    index.revoked(revocation({ kind: 'run', run: 'r' }), later_ms, later_ms)
+    const between_ms = now_ms + token_lifetime_max_s * 1000 + hour_ms
+    index.sweep(between_ms)
+    expect(index.revocations).toBe(1)
+    index.sweep(between_ms + 12 * hour_ms)
+    expect(index.revocations).toBe(0)
+  })
+
   it('refuses tokens that it does not know while it has had to leave some out, and knows the others', () => {
     const index = createTokenIndex({ tokens_max: 2, revocations_max: 1 })
     expect(

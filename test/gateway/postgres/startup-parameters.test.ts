@@ -36,6 +36,27 @@ describe('what a client asks for in its startup message', () => {
     expect([...read.parameters.keys()]).toEqual(['application_name', 'options'])
   })
 
+  it('what is said to the gateway itself goes no further, however it is written', () => {
+    for (const given of [
+      { 'cairn.run': '7' },
+      { 'CAIRN.Run': '7' },
+      { options: '-c cairn.run=7' },
+      { options: '--Cairn.run=7' },
+    ] as readonly Readonly<Record<string, string>>[]) {
+      const read = request(given)
+      if (isStartupRefusal(read)) throw new Error(read.detail)
+      expect(read.stated_run).toBe('7')
+      expect([...read.parameters]).toEqual([])
+      expect([...read.settings]).toEqual([])
+    }
+    const beside = request({ options: '-c cairn.run=7 -c work_mem=1MB' })
+    expect(beside).toMatchObject({ stated_run: '7' })
+    expect(!isStartupRefusal(beside) && beside.parameters.get('options')).toBe('-c work_mem=1MB')
+    expect(request({})).toMatchObject({ stated_run: '' })
+    expect(request({ 'cairn.runs': '7' })).toMatchObject({ reason: 'parameter_refused' })
+    expect(request({ options: '-c cairn.ran=7' })).toMatchObject({ reason: 'parameter_refused' })
+  })
+
   it.each([
     ['role', { role: 'postgres' }],
     ['session_authorization in options', { options: '-c session_authorization=postgres' }],

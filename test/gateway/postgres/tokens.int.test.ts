@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mapIdentity } from '#core/identity/mapping.ts'
@@ -17,11 +18,20 @@ import { fieldsOf, openSecure, wire, type WireClient } from '../../support/wire-
 
 let postgres: TestPostgres
 let gateway: TestGateway
+/** A second target: nobody is there, but who comes is counted. */
+const deaf = createServer((socket) => {
+  heard++
+  socket.destroy()
+})
+let heard = 0
 
 beforeAll(async () => {
-  postgres = await startPostgres({ log: true, settings: { log_connections: 'all' } })
+  postgres = await startPostgres()
+  deaf.listen(0, '127.0.0.1')
+  await once(deaf, 'listening')
+  const { port } = deaf.address() as AddressInfo
   gateway = await startTestGateway({
-    targets: { main: postgres },
+    targets: { main: postgres, deaf: { ...postgres, port } },
     role: {
       sessions_per_token: 1,
       expect: [
@@ -34,26 +44,37 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await gateway?.[Symbol.asyncDispose]()
+  deaf.close()
   await postgres?.stop()
 })
 
 type Shown = Readonly<Record<string, string>> | null
 
 /** Shows a token: the error's fields, or null when the session is open. */
-const enter = async (client: WireClient, token: string, database = 'main'): Promise<Shown> => {
-  client.send(wire.startup({ user: 'admin', database }))
+const enter = async (
+  client: WireClient,
+  token: string,
+  database = 'main',
+  options: Readonly<Record<string, string>> = {},
+): Promise<Shown> => {
+  client.send(wire.startup({ user: 'admin', database, ...options }))
   await client.take(({ type }) => type === 'R')
   client.send(wire.password(token))
   const last = (await client.take(({ type }) => type === 'Z' || type === 'E')).at(-1)
   return last?.type === 'E' ? fieldsOf(last) : null
 }
 
-const show = async (
-  token: string,
-  { port = gateway.port, from = '127.0.0.1', database = 'main' } = {},
-): Promise<Shown> => {
+type ShowOptions = {
+  readonly port?: number
+  readonly from?: string
+  readonly database?: string
+  readonly parameters?: Readonly<Record<string, string>>
+}
+
+const show = async (token: string, options: ShowOptions = {}): Promise<Shown> => {
+  const { port = gateway.port, from = '127.0.0.1', database = 'main', parameters = {} } = options
   await using client = await openSecure(port, from)
-  const shown = await enter(client, token, database)
+  const shown = await enter(client, token, database, parameters)
   return shown
 }
 
@@ -67,9 +88,6 @@ const refusal = (reason: string, subject?: string) =>
         (subject === undefined || record.context.actor?.subject === subject),
     ),
   )
-
-const targetConnections = async (): Promise<number> =>
-  (await readFile(postgres.logFile, 'utf8')).split('connection received').length - 1
 
 /** A Cairn token of the job, as the API signs it. */
 const cairnToken = async (binding: TokenBinding): Promise<string> => {
@@ -123,18 +141,21 @@ describe('a token', () => {
   it('opens one session; the second time it is refused before the target hears of it', async () => {
     const token = await gateway.token()
     expect(await show(token)).toBeNull()
-    const before = await targetConnections()
-    expect(await show(token)).toMatchObject({
+    heard = 0
+    expect(await show(token, { database: 'deaf' })).toMatchObject({
       C: '28P01',
       M: 'authentication failed',
       D: expect.stringContaining('used already') as string,
       H: expect.stringContaining('cairn token') as string,
     })
-    expect(await targetConnections()).toBe(before)
+    expect(heard).toBe(0)
     expect(await refusal('token_replayed')).toMatchObject({
-      context: { pipeline: { repository: 'acme/shop' }, target: { name: 'main', role: 'admin' } },
-      requested_target: 'main',
+      context: { pipeline: { repository: 'acme/shop' }, target: { name: 'deaf', role: 'admin' } },
+      requested_target: 'deaf',
     })
+    // The target that nobody is at hears of a token that is good.
+    expect(await show(await gateway.token(), { database: 'deaf' })).toMatchObject({ C: '08006' })
+    expect(heard).toBeGreaterThan(0)
   })
 
   it('shown many times at once, at two gateways, opens one session', async () => {
@@ -161,14 +182,14 @@ describe('a token', () => {
   })
 
   it('of a job that the role does not expect is refused before the target hears of it, with what differs', async () => {
-    const before = await targetConnections()
+    heard = 0
     const token = await gateway.token({
       sub: 'repo:acme/shop:ref:refs/heads/feature',
       ref: 'refs/heads/feature',
     })
-    expect(await show(token)).toMatchObject({
+    expect(await show(token, { database: 'deaf' })).toMatchObject({
       C: '28000',
-      M: 'no access to target "main" as role "admin"',
+      M: 'no access to target "deaf" as role "admin"',
     })
     expect(await refusal('context_mismatch')).toMatchObject({
       detail:
@@ -182,7 +203,7 @@ describe('a token', () => {
         },
       ],
     })
-    expect(await targetConnections()).toBe(before)
+    expect(heard).toBe(0)
   })
 
   it('that was refused for its context has not been used', async () => {
@@ -217,6 +238,26 @@ describe('a token', () => {
     expect(await refusal('ledger_unavailable')).toMatchObject({ requested_role: 'admin' })
     expect(await show(token)).toBeNull()
     expect(await show(token)).toMatchObject({ C: '28P01' })
+  })
+})
+
+describe('a client that says which run it is in', () => {
+  it('gets in with a token of that run only, and the target hears no word of it', async () => {
+    const stated = { options: '-c cairn.run=7100 -c search_path=public' }
+    const token = await gateway.token({ run_id: '7101' })
+    expect(await show(token, { parameters: stated })).toMatchObject({ C: '28P01' })
+    expect(await refusal('run_mismatch')).toMatchObject({
+      context: { pipeline: { run: '7101' } },
+      differences: [{ field: 'run', expected: '7100', actual: '7101' }],
+    })
+    await using client = await openSecure(gateway.port)
+    expect(await enter(client, await gateway.token({ run_id: '7100' }), 'main', stated)).toBeNull()
+    client.send(
+      wire.query("select current_setting('cairn.run', true), current_setting('search_path')"),
+    )
+    const row = (await client.take(({ type }) => type === 'Z')).find(({ type }) => type === 'D')
+    expect(row?.body.toString('latin1')).toContain('public')
+    expect(row?.body.toString('latin1')).not.toContain('7100')
   })
 })
 

@@ -134,6 +134,7 @@ export const admit = async (
     target: name,
     role,
     peer: { address, port },
+    run: request.stated_run,
   })
   if (!proven.ok) {
     progress.identity = proven.identity ?? null

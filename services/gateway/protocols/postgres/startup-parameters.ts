@@ -24,6 +24,8 @@ export type StartupRequest = {
   readonly parameters: ReadonlyMap<string, string>
   /** Every setting by lower-case name, those in `options` included. */
   readonly settings: ReadonlyMap<string, string>
+  /** Run that the client says it is in (`cairn.run`); empty: it does not say. */
+  readonly stated_run: string
 }
 
 /** Settings that change who acts, switch the target's own log off, or load code: never the client's. */
@@ -123,6 +125,10 @@ export const writeOptions = (settings: readonly (readonly [string, string])[]): 
     .map(([name, value]) => `-c ${name}=${value.replaceAll(/[\\ \t\n\v\f\r]/g, '\\$&')}`)
     .join(' ')
 
+/** What a client can say to the gateway itself: it goes no further. */
+const own_prefix = 'cairn.'
+const run_setting = 'cairn.run'
+
 const settingRefusal = (name: string, value: string): StartupRefusal | null => {
   const key = name.toLowerCase()
   if (!settingName.test(name))
@@ -134,6 +140,11 @@ const settingRefusal = (name: string, value: string): StartupRefusal | null => {
     return {
       reason: 'parameter_refused',
       detail: `the startup parameter "${key.slice(0, 63)}" is not the client's to set`,
+    }
+  if (key.startsWith(own_prefix) && key !== run_setting)
+    return {
+      reason: 'parameter_refused',
+      detail: `the startup parameter "${key.slice(0, 63)}" is unknown; "${run_setting}" is known`,
     }
   if (key === 'client_encoding' && !encodingIsSafe(value))
     return {
@@ -185,20 +196,24 @@ export const readStartupRequest = (
         if (refusal !== null) return refusal
         settings.set(setting.toLowerCase(), text)
       }
-      if (inner.length > 0) parameters.set(parameter, writeOptions(inner))
+      const others = inner.filter(([setting]) => setting.toLowerCase() !== run_setting)
+      if (others.length > 0) parameters.set(parameter, writeOptions(others))
     } else {
       const refusal = settingRefusal(parameter, value)
       if (refusal !== null) return refusal
       settings.set(parameter.toLowerCase(), value)
-      parameters.set(parameter, value)
+      if (parameter.toLowerCase() !== run_setting) parameters.set(parameter, value)
     }
   }
+  const stated_run = settings.get(run_setting) ?? ''
+  settings.delete(run_setting)
   return {
     target: slash === -1 ? name : name.slice(0, slash),
     database: slash === -1 ? '' : name.slice(slash + 1),
     role,
     parameters,
     settings,
+    stated_run,
   }
 }
 
