@@ -1,4 +1,5 @@
 import type { DatabaseRoleConfig } from '#lib/config/schema.ts'
+import { CairnError } from '#lib/error.ts'
 import { sqlstateOf, type SideQueries } from '../protocols/postgres/side-queries.ts'
 import type { Administration } from './admin-connection.ts'
 import { quoteIdentifier } from './role-statements.ts'
@@ -49,15 +50,29 @@ const endBackends = (queries: SideQueries, role: string, { version }: ServerFact
     [role],
   )
 
+/** What decides about the objects of a role that is removed. */
+export type RoleObjects = Pick<DatabaseRoleConfig, 'objects' | 'member_of' | 'reassign_to'>
+
+/**
+ * Who gets what a session made. One of the roles that it was a member of: as that one it could have made everything itself. Anybody else, and
+ * a function SECURITY DEFINER or a view that a session leaves behind would run with rights that it never had.
+ */
+const heirOf = ({ member_of, reassign_to }: RoleObjects): string | undefined =>
+  reassign_to === undefined ? member_of[0] : member_of.find((role) => role === reassign_to)
+
 /** What it owns goes to somebody who stays, or away; what was granted to it goes away. Only the current database is concerned. */
 const clearDatabase = async (
   queries: SideQueries,
   role: string,
-  { objects, reassign_to }: Pick<DatabaseRoleConfig, 'objects' | 'reassign_to'>,
+  config: RoleObjects,
 ): Promise<void> => {
   const name = quoteIdentifier(role)
-  const heir = reassign_to === undefined ? 'current_user' : quoteIdentifier(reassign_to)
-  if (objects === 'reassign') await queries.query(`reassign owned by ${name} to ${heir}`)
+  if (config.objects === 'reassign') {
+    const heir = heirOf(config)
+    if (heir === undefined)
+      throw new CairnError('target_unavailable', 'nobody is named who gets what the session made')
+    await queries.query(`reassign owned by ${name} to ${quoteIdentifier(heir)}`)
+  }
   await queries.query(`drop owned by ${name}`)
 }
 
@@ -65,7 +80,7 @@ export type Removal = {
   readonly role: string
   /** Where most of it is: the database of its session. */
   readonly database: string
-  readonly config: Pick<DatabaseRoleConfig, 'objects' | 'reassign_to'>
+  readonly config: RoleObjects
   readonly signal: AbortSignal
 }
 

@@ -11,7 +11,7 @@ import {
   type OwnRoles,
   type RoleOwner,
 } from './role-names.ts'
-import { readServer, removeRole } from './role-removal.ts'
+import { readServer, removeRole, type RoleObjects } from './role-removal.ts'
 
 /** Most roles that one sweep looks at; the rest is the next one's. */
 const roles_max = 1000
@@ -26,7 +26,7 @@ export type SweepDeps = {
   /** Names that are abandoned are taken out when they are gone. */
   readonly own: OwnRoles & { readonly abandoned: Set<string> }
   readonly administration: Administration
-  readonly config: Pick<DatabaseRoleConfig, 'objects' | 'reassign_to' | 'sweep_s'>
+  readonly config: RoleObjects & Pick<DatabaseRoleConfig, 'sweep_s'>
   /** Told of each role that was dropped. */
   readonly onDropped: (role: string, why: string) => void
   readonly logger: Logger

@@ -49,6 +49,28 @@ const grantChecks = (role: Tree, path: Path): Finding[] =>
     return names.includes('role') ? [] : [{ path: here, message: '{role} is missing' }]
   })
 
+/** Whoever gets what a session made must be somebody that the session could have been. */
+const heirChecks = (role: Tree, path: Path): Finding[] => {
+  if (role['objects'] === 'drop') return []
+  const heirs = textsAt(role, 'member_of')
+  if (heirs.length === 0)
+    return [
+      {
+        path,
+        message: 'who gets what a session made? Name a role in member_of, or say objects: drop',
+      },
+    ]
+  const heir = role['reassign_to']
+  return typeof heir !== 'string' || heirs.includes(heir)
+    ? []
+    : [
+        {
+          path: [...path, 'reassign_to'],
+          message: `expected one of member_of (${heirs.join(', ')}): what a session makes must not get rights that it had not itself`,
+        },
+      ]
+}
+
 const databaseRoleChecks = (
   root: Tree,
   credential: Tree,
@@ -70,7 +92,8 @@ const databaseRoleChecks = (
     (admin !== undefined && treeAt(treeAt(admin, 'vault'), 'database')['role'] !== undefined)
   if (passing && treeAt(treeAt(admin, 'vault'), 'database')['static'] !== true)
     findings.push({ path: at, message: 'a credential that is there to stay is needed' })
-  return [...findings, ...grantChecks(role, [...path, 'database_role'])]
+  const here = [...path, 'database_role']
+  return [...findings, ...heirChecks(role, here), ...grantChecks(role, here)]
 }
 
 /** What is wrong with a block that must have exactly one of some keys; null if it has. */

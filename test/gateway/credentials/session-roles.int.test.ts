@@ -41,7 +41,7 @@ beforeAll(async () => {
     `create role "app ""rw""" nologin`,
     `grant "app ""rw""" to "${maker.replaceAll('"', '""')}" with admin option`,
     'create role keeper nologin',
-    `grant keeper to "${maker.replaceAll('"', '""')}"`,
+    `grant keeper to "${maker.replaceAll('"', '""')}" with admin option`,
     'create table orders (id int primary key, what text)',
     `grant select, insert on orders to "app ""rw"""`,
     `grant create on schema public to "app ""rw""", keeper`,
@@ -78,7 +78,7 @@ const credentials = (role: Readonly<Record<string, unknown>> = {}) => [
     name: 'main-admin',
     database_role: {
       admin: 'maker',
-      member_of: ['app "rw"'],
+      member_of: ['app "rw"', 'keeper'],
       reassign_to: 'keeper',
       ...role,
     },
@@ -165,6 +165,18 @@ describe('a role for each session, through the gateway', () => {
     const owner = `select pg_get_userbyid(relowner) as owner from pg_class where relname = $1`
     expect(await query(owner, ['made_here'])).toEqual([{ owner: 'keeper' }])
     expect(await query(owner, ['made_there'], 'second')).toEqual([{ owner: 'keeper' }])
+  })
+
+  it('what a session leaves behind has no rights that it had not itself', async () => {
+    {
+      await using session = await open()
+      await session.client.query(
+        'create function trap() returns text language sql security definer return current_user::text',
+      )
+    }
+    await noRolesLeft()
+    const [row] = await query<{ readonly runs_as: string }>('select trap() as runs_as')
+    expect(row).toEqual({ runs_as: 'keeper' })
   })
 
   it('a session that is cut off takes its role with it', async () => {

@@ -114,17 +114,24 @@ api: 3
     const content = `credentials:
   - name: a
     user: u
-    database_role: { admin: nope, grants: ['grant x to {rolle}', 'grant x to y', 'grant x to {role}'] }
+    database_role: { admin: nope, member_of: [x], grants: ['grant x to {rolle}', 'grant x to y', 'grant x to {role}'] }
   - name: b
     database_role: { admin: a, lifetime_s: 0 }
+  - name: c
+    database_role: { admin: e, member_of: [x], reassign_to: y }
+  - name: d
+    database_role: { admin: e, objects: drop }
+  - { name: e, user: u, password: p }
 `
     expect(space.errors(content)).toEqual([
       "cairn.yaml:3:5: credentials[0].user: user is not for database_role: each session's role gets a name of its own",
-      'cairn.yaml:4:22: credentials[0].database_role.admin: no credential has this name; known: a, b',
-      'cairn.yaml:4:44: credentials[0].database_role.grants[0]: {rolle} is unknown: there are {role} and {database}',
-      'cairn.yaml:4:66: credentials[0].database_role.grants[1]: {role} is missing',
+      'cairn.yaml:4:22: credentials[0].database_role.admin: no credential has this name; known: a, b, c, d, e',
+      'cairn.yaml:4:60: credentials[0].database_role.grants[0]: {rolle} is unknown: there are {role} and {database}',
+      'cairn.yaml:4:82: credentials[0].database_role.grants[1]: {role} is missing',
       'cairn.yaml:6:32: credentials[1].database_role.lifetime_s: expected a whole number, 1 to 604800',
       'cairn.yaml:6:22: credentials[1].database_role.admin: a credential that is there to stay is needed',
+      'cairn.yaml:6:5: credentials[1].database_role: who gets what a session made? Name a role in member_of, or say objects: drop',
+      'cairn.yaml:8:48: credentials[2].database_role.reassign_to: expected one of member_of (x): what a session makes must not get rights that it had not itself',
     ])
   })
 
@@ -138,7 +145,7 @@ credentials:
   - { name: a, vault: { server: nope, kv: { path: ../../sys } } }
   - { name: b, user: u, vault: { server: a, database: { role: r } } }
   - { name: c, vault: { server: a } }
-  - { name: d, database_role: { admin: b } }
+  - { name: d, database_role: { admin: b, objects: drop } }
 `
     const lines = space.errors(content).map((error) => error.replace(/^(cairn.yaml:\d+):\d+/, '$1'))
     expect(lines).toEqual([

@@ -46,7 +46,10 @@ const databaseRole = z
       .enum(['reassign', 'drop'])
       .default('reassign')
       .describe('What becomes of the objects that the session made, when its role is dropped.'),
-    reassign_to: text('Role that gets them; default the user of admin.', 63).exactOptional(),
+    reassign_to: text(
+      'Role that gets them: one of member_of, default the first. So nothing that a session leaves behind has rights that it had not itself.',
+      63,
+    ).exactOptional(),
     sweep_s: whole(
       5,
       86_400,
