@@ -280,4 +280,9 @@ select id into x from orders; select id from orders => refused: relation orders 
 insert into orders (id) values (1); update orders set note = 'x'; select note from orders => - | 1(orders.id) ;; - | 'x'(orders.note) ;; note!(orders.note)
 select leak(1); select ssn from people => refused: relation people is not known
 set statement_timeout = 5; select ssn from people => - ;; ssn!(people.ssn)
+prepare p as select set_config('search_path', 'x', false) => refused: settings that it changes when it runs cannot be followed
+declare c cursor for select set_config('search_path', 'x', false) => refused: settings that it changes when it runs cannot be followed
+declare c cursor for select ssn from people; fetch c; close c; select email from people => ssn!(people.ssn) | declares c ;; - | continues c ;; - ;; email!(people.email)
+fetch c; select email from people => refused: relation people is not known
+prepare p as select ssn from people; execute p; select email from people => ssn!(people.ssn) | prepares p ;; - | continues p ;; email!(people.email)
 `

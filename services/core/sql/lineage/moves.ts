@@ -4,7 +4,12 @@ import type { Reading } from './reading.ts'
 import type { StatementFindings } from './statements.ts'
 
 /** What names mean to a statement of a text. */
-export type Names = { readonly catalog: Catalog; readonly search_path: readonly string[] }
+export type Names = {
+  readonly catalog: Catalog
+  readonly search_path: readonly string[]
+  /** Cursors and statements that the text itself named: they change no settings, or it would have been refused. */
+  readonly own: ReadonlySet<string>
+}
 
 /**
  * What names mean after a statement of the same text has run: the server reads each statement when the one before it is done. A new search path
@@ -16,8 +21,12 @@ export const namesAfter = (
   found: StatementFindings,
   names: Names,
 ): Names => {
-  // What a prepared statement or a cursor runs, and what functions set, is not in this text.
-  if (found.continues !== '' || reading.opaque.size > 0 || reading.sets) return withoutPath(names)
+  const { continues, declares, prepares } = found
+  if (declares !== '' || prepares !== '')
+    return { ...names, own: new Set([...names.own, declares, prepares]) }
+  // What a prepared statement or a cursor runs that came with another text is not told here, nor what functions set.
+  const unseen = continues !== '' && !names.own.has(continues)
+  if (unseen || reading.opaque.size > 0 || reading.sets) return withoutPath(names)
   switch (at.kind) {
     case 'VariableSetStmt':
       return afterSet(at.node, names)
@@ -40,7 +49,7 @@ const still = new Set([
   'ConstraintsSetStmt',
   'CopyStmt',
   'DeallocateStmt',
-  'DeclareCursorStmt',
+  'ExecuteStmt',
   'DeleteStmt',
   'ExplainStmt',
   'FetchStmt',
@@ -50,7 +59,6 @@ const still = new Set([
   'LockStmt',
   'MergeStmt',
   'NotifyStmt',
-  'PrepareStmt',
   'TruncateStmt',
   'UnlistenStmt',
   'UpdateStmt',
@@ -76,7 +84,8 @@ const afterSet = (node: TreeNode, names: Names): Names => {
   return { ...names, search_path: [...temporary, ...listed] }
 }
 
-const withoutPath = ({ catalog, search_path }: Names): Names => ({
+const withoutPath = ({ catalog, search_path, own }: Names): Names => ({
+  own,
   search_path,
   catalog: {
     ...catalog,
@@ -85,7 +94,8 @@ const withoutPath = ({ catalog, search_path }: Names): Names => ({
   },
 })
 
-const withoutNames = ({ catalog, search_path }: Names): Names => ({
+const withoutNames = ({ catalog, search_path, own }: Names): Names => ({
+  own,
   search_path,
   catalog: { ...catalog, relation: () => undefined, functions: () => [] },
 })

@@ -92,7 +92,7 @@ export const lineageOf = (
   if (!parsed.ok) return { ok: false, reason: parsed.error }
   const endOf = literalEnds(parser, text)
   const statements: StatementLineage[] = []
-  let names: Names = { catalog, search_path }
+  let names: Names = { catalog, search_path, own: new Set() }
   for (const { stmt } of parsed.tree.stmts ?? []) {
     const at = statementOf(stmt)
     const reading = newReading({ parser, catalog: names.catalog, limits, readers })

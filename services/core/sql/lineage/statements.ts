@@ -102,7 +102,10 @@ const readInner = (reading: Reading, at: Child, setting: Setting): StatementFind
     fail(reading, `${at.kind} without a statement is not followed`)
     return nothing
   }
-  return readStatement(reading, query, setting)
+  const found = readStatement(reading, query, setting)
+  // Whoever runs it later would not be seen to change what names mean.
+  if (reading.sets) fail(reading, 'settings that it changes when it runs cannot be followed')
+  return found
 }
 
 /** CREATE TABLE AS, SELECT INTO, CREATE MATERIALIZED VIEW: a table is made of what a query gives. */

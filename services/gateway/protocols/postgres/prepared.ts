@@ -34,7 +34,15 @@ export type Portal = {
   readonly proven: boolean
   /** The session's disturbances when it was bound. */
   readonly age: number
+  /** Where its names were looked up then: it keeps what they meant. Undefined: not known. */
+  readonly search_path: readonly string[] | undefined
 }
+
+/** Whether the names of a portal still mean what they meant when it was bound. */
+export const keepsPath = (portal: Portal, search_path: readonly string[] | undefined): boolean =>
+  portal.search_path === search_path ||
+  (portal.search_path !== undefined &&
+    JSON.stringify(portal.search_path) === JSON.stringify(search_path))
 
 /**
  * Whether a name certainly means what the gateway knows of it. Triggers, rules and functions may PREPARE, DEALLOCATE, DECLARE and CLOSE:

@@ -77,6 +77,10 @@ export const takeBind = (run: Run, frame: Frame): Taken => {
   if (message === null) return violation('malformed Bind')
   const found = state.statements.lookup(message.statement, state.segment)
   if (!found.found && found.doubt) return 'wait'
+  const bound = found.found ? found.value.statement.unmasked : null
+  const due = state.inFlight.length > 0 || run.items.length > 0
+  const has_columns = (options.masks?.columns ?? null) !== null
+  if (has_columns && bound !== null && state.naming.waits(bound, due)) return 'wait'
   if (!isAscii(frame.buffer.subarray(frame.body, frame.end)) && encodingInDoubt(run)) return 'wait'
   const prepared: Prepared = found.found
     ? found.value
@@ -106,6 +110,7 @@ export const takeBind = (run: Run, frame: Frame): Taken => {
     secrets,
     proven: isCertain(state, state.statements, prepared),
     age: state.disturbances,
+    search_path: state.naming.current().search_path,
   }
   const table = state.portals
   const full = name !== '' && table.size >= options.portals_max
@@ -172,7 +177,7 @@ export const takeExecute = (run: Run, frame: Frame): Taken => {
   const due = state.inFlight.length > 0 || run.items.length > 0
   const columns = run.options.masks?.columns ?? null
   if (columns !== null && unmasked !== null && state.naming.waits(unmasked, due)) return 'wait'
-  const mask = commandMask(run.options.masks, state, statement)
+  const mask = commandMask(run.options.masks, state, statement, portal)
   if (mask === 'wait') return 'wait'
   const resolved = nameChanges(state, statement)
   if (resolved === 'doubt') return 'wait'

@@ -9,6 +9,7 @@ import type { CopyFormat } from '#core/sql/copy-format.ts'
 import { unknown_naming } from '#core/sql/naming.ts'
 import type { PendingChange } from '../in-flight.ts'
 import type { Names } from '../names.ts'
+import { keepsPath, type Portal } from '../prepared.ts'
 import type { SessionState } from '../state.ts'
 import { nameKey, type StatementText } from '../statement.ts'
 import type { MaskSession } from './mask-session.ts'
@@ -32,6 +33,11 @@ export type CommandMask = {
   readonly copies: readonly (CopyFormat | null)[]
   readonly refusal: MaskRefusal | null
 }
+
+const moved = unresolved('its names meant something else when it was bound')
+
+const isMoved = (portal: Portal | null, state: SessionState): boolean =>
+  portal !== null && !keepsPath(portal, state.naming.current().search_path)
 
 const nothing: ResultMask = { outputs: null, types: [] }
 
@@ -83,6 +89,7 @@ const openLookup = (columns: ColumnSession, state: SessionState) => {
     const cursor = found(columns.cursors, name)
     const portal = found(state.portals, name)
     if (cursor === 'wait' || portal === 'wait') return 'wait'
+    if (isMoved(portal, state)) return moved
     const bound = portal === null ? null : maskOf(portal.prepared.statement)
     if (bound !== null && 'words' in bound) return bound
     const results = [
@@ -210,9 +217,11 @@ export const commandMask = (
   masks: MaskSession | null,
   state: SessionState,
   statement: StatementText,
+  portal: Portal | null = null,
 ): CommandMask | 'wait' | null => {
   if (masks === null) return null
   const { columns } = masks
+  if (columns !== null && isMoved(portal, state)) return unread(moved)
   const { unmasked } = statement
   // Nothing that has no text runs; what cannot be parsed is refused in the server's own words.
   if (unmasked === null || !statement.analysis.ok) return unread(null)
