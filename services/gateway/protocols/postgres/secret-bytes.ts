@@ -19,10 +19,13 @@ const forms = (secret: string): readonly string[] =>
     ? [secret, secret.replaceAll("'", "''"), secret.replaceAll("'", "''''")]
     : [secret]
 
-/** Null for nearly every command. */
+/** Null for nearly every command. An empty text is no secret, and stands everywhere. */
 export const secretBytes = (secrets: readonly string[]): SecretBytes | null => {
   if (secrets.length === 0) return null
-  const texts = [...new Set(secrets.flatMap(forms))].toSorted((a, b) => b.length - a.length)
+  const texts = [...new Set(secrets.flatMap(forms))]
+    .filter((text) => text !== '')
+    .toSorted((a, b) => b.length - a.length)
+  if (texts.length === 0) return null
   const needles = texts.flatMap((text) => {
     const bytes = Buffer.from(text, 'utf8')
     // The answers are in the client's encoding.
