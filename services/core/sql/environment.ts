@@ -51,8 +51,9 @@ export const relationOf = (
 ): CatalogRelation | undefined =>
   findRelation(environment, search_path, string(node, 'schemaname'), string(node, 'relname'))
 
+/** As effects name it. A session sees one temporary schema, its own. */
 export const objectOf = ({ schema, name }: { readonly schema: string; readonly name: string }) =>
-  qualified([schema, name])
+  qualified([schema.replace(/^pg_temp_\d+$/, 'pg_temp'), name])
 
 /** Every function that a name could mean; undefined when that is not known. */
 export const findFunctions = (

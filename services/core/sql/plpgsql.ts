@@ -1,6 +1,6 @@
 import type { Body } from './environment.ts'
 import { unmapped, type Child, type TreeNode } from './node.ts'
-import type { SqlParser, SqlToken } from './parser.ts'
+import type { SqlParser } from './parser.ts'
 
 /**
  * What a function in PL/pgSQL runs: every SQL statement and expression in its body, by PL/pgSQL's own compiler. Conditions and loops are not followed: all
@@ -93,17 +93,14 @@ const collect = (root: unknown): Collected => {
   return found
 }
 
-const isAssignment = ({ tokenName }: SqlToken): boolean =>
-  tokenName === 'COLON_EQUALS' || tokenName === 'ASCII_61'
-
 /** `target := value` reads value, and what stands in the target's subscripts. */
 const assignmentText = (parser: SqlParser, query: string): string | undefined => {
   const bytes = Buffer.from(query)
   let depth = 0
   for (const token of parser.scan(query) ?? []) {
-    if (token.tokenName === 'ASCII_40' || token.tokenName === 'ASCII_91') depth += 1
-    else if (token.tokenName === 'ASCII_41' || token.tokenName === 'ASCII_93') depth -= 1
-    else if (depth === 0 && isAssignment(token)) {
+    if (token.text === '(' || token.text === '[') depth += 1
+    else if (token.text === ')' || token.text === ']') depth -= 1
+    else if (depth === 0 && (token.text === ':=' || token.text === '=')) {
       const target = bytes.toString('utf8', 0, token.start)
       const value = bytes.toString('utf8', token.end)
       return target.includes('[') ? `select ${target}, (${value})` : `select ${value}`

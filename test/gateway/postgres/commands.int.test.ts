@@ -146,7 +146,7 @@ describe('every execution is a command', () => {
     expect(command).toMatchObject({ statement_name: 'wipe', pure_read: false })
     expect(command?.statements.flatMap(({ effects }) => effects)).toContainEqual({
       action: 'delete',
-      object: 'y',
+      object: 'pg_temp.y',
       columns: [],
       via: '',
     })

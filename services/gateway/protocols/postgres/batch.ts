@@ -151,8 +151,7 @@ export const recordCommand = (
   received: ReceivedCommand,
   members: readonly Item[],
 ): Command => {
-  // Where names are looked up when it runs, which may be elsewhere than when it was prepared.
-  const path = run.state.naming.current().search_path ?? null
+  const path = received.statement.naming.search_path ?? null
   const { command, refusal, held } = run.options.receive(received, path)
   for (const item of members) {
     item.command = command

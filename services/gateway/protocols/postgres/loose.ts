@@ -67,7 +67,7 @@ export const recordBind = (
     run,
     {
       kind: 'bind',
-      statement: provenOnly(portal.prepared.statement, portal.proven),
+      statement: provenOnly(portal.statement, portal.proven),
       parameters: portal.parameters,
       secrets: portal.secrets,
       masked: portal.masked,

@@ -10,7 +10,8 @@ export type RecordedParameter = CommandReceived['parameters'][number]
 /** A prepared statement: what Parse (or SQL's PREPARE) named. */
 export type Prepared = {
   readonly name: string
-  readonly statement: StatementText
+  /** As it was parsed, or as it was read again since. */
+  statement: StatementText
   /** Parameter types: as declared by Parse, then as the server described them; 0 unknown. */
   oids: readonly number[]
   /** Columns of its result, once the server described them; all in text. A server never lets them change. */
@@ -23,6 +24,8 @@ export type Prepared = {
 export type Portal = {
   readonly name: string
   readonly prepared: Prepared
+  /** What was bound: names mean what they meant then. */
+  readonly statement: StatementText
   readonly parameters: readonly RecordedParameter[]
   /** What was masked in the parameters. */
   readonly masked: MaskedCounts

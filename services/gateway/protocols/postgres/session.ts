@@ -252,7 +252,8 @@ export const runSession = (options: SessionOptions): Session => {
     else clientGate.open('parked')
   }
 
-  const idle = (): boolean => state.inFlight.length === 0 && queue.length === 0 && !hold.pending
+  const idle = (): boolean =>
+    state.inFlight.length === 0 && queue.length === 0 && !awaitingNaming && !hold.pending
 
   const finishDrain = (): void => {
     if (draining && idle() && held.length === 0 && state.transaction === 0x49)

@@ -1,5 +1,6 @@
 import { joinMoves, type NameMoves } from '#core/sql/name-moves.ts'
 import { effectOn } from '#core/sql/analysis.ts'
+import type { Run } from './batch.ts'
 import type { PendingChange } from './in-flight.ts'
 import type { Prepared } from './prepared.ts'
 import type { SessionState } from './state.ts'
@@ -27,10 +28,13 @@ const opaque: Statements = [
  * `doubt`: the name's meaning hangs on answers that are due.
  */
 export const nameChanges = (
-  state: SessionState,
+  { state, options }: Pick<Run, 'state' | 'options'>,
   statement: StatementText,
 ): ResolvedStatement | 'doubt' => {
   const { names } = statement
+  /** EXECUTE plans it anew where names have changed. */
+  const meant = (found: StatementText): StatementText => options.statements.again(found, naming)
+  const { naming } = statement
   if (names === null) return { changes: null, statement, name: '' }
   const before: Statements[number][] = []
   let moves: NameMoves | null = null
@@ -38,8 +42,9 @@ export const nameChanges = (
     const found = state.statements.lookup(name, state.segment)
     if (!found.found && found.doubt) return 'doubt'
     if (found.found) {
-      before.push(...found.value.statement.statements)
-      moves = joinMoves(moves, found.value.statement.moves)
+      const known = meant(found.value.statement)
+      before.push(...known.statements)
+      moves = joinMoves(moves, known.moves)
     }
   }
   const changes = names.changes.map((action) => changesOf(state, action))
@@ -48,8 +53,9 @@ export const nameChanges = (
     // The text itself may have changed the name, before or after it runs it: both meanings count.
     const found = state.statements.lookup(name, state.segment)
     if (found.found) {
-      inner.push(...found.value.statement.statements)
-      moves = joinMoves(moves, found.value.statement.moves)
+      const known = meant(found.value.statement)
+      inner.push(...known.statements)
+      moves = joinMoves(moves, known.moves)
     }
   }
   const run = [...new Set([...before, ...inner])]

@@ -133,7 +133,19 @@ export type StatementReader = {
     naming: Naming,
     masks: Masks | null,
   ) => StatementText
+  /** A statement that was prepared before, with what its names mean now. The same object when that is the same. */
+  readonly again: (statement: StatementText, naming: Naming) => StatementText
 }
+
+/** A text whose effects cannot be found out again: it may do anything. */
+const unreadAgain = (statement: StatementText, naming: Naming): StatementText => ({
+  ...statement,
+  ...unreadable,
+  verb: statement.verb,
+  names: statement.names,
+  statements: [...statement.statements, ...unreadable.statements],
+  naming,
+})
 
 export type StatementReaderOptions = {
   readonly analyze: (text: string, naming: Naming) => SqlAnalysis
@@ -230,6 +242,8 @@ const nameActions = (
 const sha256 = (bytes: Buffer): Buffer => hash('sha256', bytes, 'buffer')
 
 /** Prepares texts for the record. The recorded text is bounded, the analysis sees all of it. */
+const no_statements: StatementText['statements'] = []
+
 export const openStatementReader = (options: StatementReaderOptions): StatementReader => {
   const { analyze, redact, text_bytes_max } = options
 
@@ -278,6 +292,22 @@ export const openStatementReader = (options: StatementReaderOptions): StatementR
     }
 
   return {
+    again: (statement, naming) => {
+      const unread = statement.parse_error !== '' || statement.statements.length !== 1
+      if (statement.naming === naming || unread) return statement
+      const analysis = analyze(statement.unmasked ?? statement.text, naming)
+      const [now] = analysis.ok ? analysis.statements : no_statements
+      if (!analysis.ok || now === undefined) return unreadAgain(statement, naming)
+      return {
+        ...statement,
+        statements: statement.statements.map((before) => ({ ...before, effects: now.effects })),
+        pure_read: statement.pure_read && analysis.pureRead,
+        analysis: statement.analysis === no_analysis ? no_analysis : analysis,
+        naming,
+        moves: movesOf(now.effects, analysis.sets, analysis.shifts),
+        unsettling: isUnsettling(analysis),
+      }
+    },
     read: (text, bytes, trusted, given, masks) => {
       const analysis = analyze(text, given)
       // What is changed halfway is known to nobody who looks at the whole.

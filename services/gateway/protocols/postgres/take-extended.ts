@@ -71,17 +71,24 @@ export const takeParse = (run: Run, frame: Frame): Taken => {
   return 'taken'
 }
 
+/** Gives a prepared statement the meaning its names have now. False: it has to wait for that. */
+const readAgain = ({ state, options, items }: Run, prepared: Prepared): boolean => {
+  const { statement } = prepared
+  const due = state.inFlight.length > 0 || items.some(({ command }) => command !== null)
+  if (state.naming.waits(statement.unmasked ?? statement.text, due)) return false
+  prepared.statement = options.statements.again(statement, state.naming.current())
+  return true
+}
+
 export const takeBind = (run: Run, frame: Frame): Taken => {
   const { state, options } = run
   const message = readBind(frame)
   if (message === null) return violation('malformed Bind')
   const found = state.statements.lookup(message.statement, state.segment)
   if (!found.found && found.doubt) return 'wait'
-  const bound = found.found ? found.value.statement.unmasked : null
-  const due = state.inFlight.length > 0 || run.items.length > 0
-  const has_columns = (options.masks?.columns ?? null) !== null
-  if (has_columns && bound !== null && state.naming.waits(bound, due)) return 'wait'
   if (!isAscii(frame.buffer.subarray(frame.body, frame.end)) && encodingInDoubt(run)) return 'wait'
+  // The server plans it anew where names have changed.
+  if (found.found && !readAgain(run, found.value)) return 'wait'
   const prepared: Prepared = found.found
     ? found.value
     : {
@@ -104,6 +111,7 @@ export const takeBind = (run: Run, frame: Frame): Taken => {
   const portal: Portal = {
     name,
     prepared,
+    statement: prepared.statement,
     parameters,
     masked,
     formats: message.formats,
@@ -169,17 +177,14 @@ export const takeExecute = (run: Run, frame: Frame): Taken => {
   const statement =
     portal === null
       ? unknownStatement('portal does not exist')
-      : provenOnly(
-          portal.prepared.statement,
-          portal.proven && isCertain(state, state.portals, portal),
-        )
+      : provenOnly(portal.statement, portal.proven && isCertain(state, state.portals, portal))
   const { unmasked } = statement
   const due = state.inFlight.length > 0 || run.items.length > 0
   const columns = run.options.masks?.columns ?? null
   if (columns !== null && unmasked !== null && state.naming.waits(unmasked, due)) return 'wait'
   const mask = commandMask(run.options.masks, state, statement, portal)
   if (mask === 'wait') return 'wait'
-  const resolved = nameChanges(state, statement)
+  const resolved = nameChanges(run, statement)
   if (resolved === 'doubt') return 'wait'
   const members = portal === null ? [] : takeMembers(run, portal)
   const hidden = describeFirst(run, frame, portal, members)

@@ -127,7 +127,7 @@ export const takeQuery = (run: Run, frame: Frame): Taken => {
   const columns = run.options.masks?.columns ?? null
   const mask = commandMask(run.options.masks, state, text.statement)
   if (mask === 'wait') return 'wait'
-  const resolved = nameChanges(state, text.statement)
+  const resolved = nameChanges(run, text.statement)
   if (resolved === 'doubt') return 'wait'
   const table = state.statements
   const item = addItem(run, frame, {

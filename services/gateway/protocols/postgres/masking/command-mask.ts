@@ -6,7 +6,6 @@ import {
   type TextMasks,
 } from '#core/masking/statement-masks.ts'
 import type { CopyFormat } from '#core/sql/copy-format.ts'
-import { unknown_naming } from '#core/sql/naming.ts'
 import type { PendingChange } from '../in-flight.ts'
 import type { Names } from '../names.ts'
 import { keepsPath, type Portal } from '../prepared.ts'
@@ -230,9 +229,7 @@ export const commandMask = (
     : no_copies
   if (copies === null) return unread(unknown_format)
   if (columns === null) return withoutColumns(verbsOf(statement), copies)
-  // What is changed halfway is known to nobody who looks at the whole.
-  const naming = statement.analysis.steady ? state.naming.current() : unknown_naming
-  const read = columns.read(unmasked, naming)
+  const read = columns.read(unmasked, statement.naming)
   if (!read.ok) {
     state.naming.missed()
     return unread(read.refusal)
