@@ -44,6 +44,7 @@ const openClientHalf = () => {
       }),
       counted: () => undefined,
     }),
+    wouldHold: () => false,
     statements,
     message_bytes_max: 64 * 1024,
     statements_max: 100,

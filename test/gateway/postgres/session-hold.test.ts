@@ -577,6 +577,35 @@ describe('what stands before and behind', () => {
     await eventually('released', () => rig.atTarget().length > parse.length)
   })
 
+  it('one whose bytes come in parts is asked about once, as a whole', async () => {
+    const rig = await open()
+    const bytes = Buffer.concat([
+      wire.parse('alter table t add c int', 'h'),
+      wire.bind([], 'h'),
+      wire.execute(),
+      wire.sync(),
+    ])
+    const cut = bytes.length - wire.sync().length - wire.execute().length
+    rig.client.write(bytes.subarray(0, cut))
+    await quiet()
+    rig.client.write(bytes.subarray(cut))
+    await requested(rig)
+    expect(rig.bodies('command.received').map(({ kind }) => kind)).toEqual(['execute'])
+    expect(rig.atTarget()).toHaveLength(0)
+    rig.decide()
+    await eventually('released', () => rig.atTarget().equals(bytes))
+  })
+
+  it('a Bind alone, with a client that waits for its answer, is asked about itself', async () => {
+    const rig = await open()
+    rig.client.write(
+      Buffer.concat([wire.parse('alter table t add c int'), wire.bind(), wire.flush()]),
+    )
+    await requested(rig)
+    expect(rig.bodies('command.received').map(({ kind }) => kind)).toEqual(['bind'])
+    expect(rig.atTarget()).toHaveLength(0)
+  })
+
   it('a notice does not break into a message that comes in parts', async () => {
     const gate = Promise.withResolvers<number>()
     const rig = await open({ estimate: () => gate.promise })

@@ -5,7 +5,7 @@ import type { Frame } from './frontend-frames.ts'
 import type { PendingChange } from './in-flight.ts'
 import type { MaskSession } from './masking/mask-session.ts'
 import type { Portal, Prepared } from './prepared.ts'
-import type { HeldTerms, Received, ReceivedCommand } from './receive.ts'
+import type { CommandFacts, HeldTerms, Received, ReceivedCommand } from './receive.ts'
 import type { SessionState } from './state.ts'
 import type { SessionRecorder } from '../../recorder/port.ts'
 import type { StatementReader } from './statement.ts'
@@ -66,6 +66,8 @@ export type IntakeOptions = {
   readonly state: SessionState
   readonly recorder: SessionRecorder
   readonly receive: (received: ReceivedCommand, path: SearchPath) => Received
+  /** Whether people would be asked about it. */
+  readonly wouldHold: (command: CommandFacts, path: SearchPath) => boolean
   readonly statements: StatementReader
   readonly message_bytes_max: number
   readonly statements_max: number

@@ -4,6 +4,7 @@ import {
   type Batch,
   type Holding,
   type IntakeOptions,
+  type Item,
   type Run,
 } from './batch.ts'
 import { openCopyInput, type CopyInput } from './copy-input.ts'
@@ -13,7 +14,7 @@ import { messageNames, readOnlyString } from './frontend-messages.ts'
 import { recordMalformed } from './malformed.ts'
 import type { NativeError } from './errors.ts'
 import { flushMessage } from './frontend-writes.ts'
-import { keepBack, putBack } from './keep-back.ts'
+import { keepBack, putBack, setAside } from './keep-back.ts'
 import { recordLoose } from './loose.ts'
 import { takeBind, takeClose, takeDescribe, takeExecute, takeParse } from './take-extended.ts'
 import { border, takeFunctionCall, takeQuery, violation, type Taken } from './take-query.ts'
@@ -149,6 +150,8 @@ export const openIntake = (options: IntakeOptions): Intake => {
   let parked: Frame | null = null
   /** Waited, and may go on. */
   let resumed: Holding | null = null
+  /** The beginning of a command that would wait. */
+  let aside: readonly Item[] = []
 
   /** Takes messages until there are no more, one must wait, or one makes no sense. */
   const takeAll = (): FrameError | null => {
@@ -174,11 +177,14 @@ export const openIntake = (options: IntakeOptions): Intake => {
     run: () => {
       const batch = newBatch(++state.batch)
       run.batch = batch
+      run.items = [...aside]
       if (resumed !== null) putBack(run, resumed)
       resumed = null
       const error = takeAll()
       copy.flush()
-      recordLoose(run)
+      const more = error === null && parked === null && !batch.terminated
+      aside = more ? setAside(run) : []
+      if (aside.length === 0) recordLoose(run)
       const held = keepBack(run)
       emit(run)
       if (error !== null) {

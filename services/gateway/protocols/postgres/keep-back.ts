@@ -1,4 +1,6 @@
 import { enterBatch, type Holding, type Item, type Run } from './batch.ts'
+import { behind_hold_bytes_max } from './limits.ts'
+import { frontend } from './wire.ts'
 
 /**
  * What waits for people. Of the messages read in one run those before the held command's first one are sent; from that one on all of them wait, in their order,
@@ -39,4 +41,33 @@ export const putBack = (run: Run, { command, commands, items, received }: Holdin
   run.items = [...(items ?? [])]
   for (const other of commands) enterBatch(run, other, other.statement ?? received.statement)
   enterBatch(run, command, received.statement)
+}
+
+const no_items: readonly Item[] = []
+
+/**
+ * A Bind of a statement that would wait, whose Execute has not come: where the client does not ask for answers yet (Flush), the rest is still on its way (its
+ * bytes came in parts), and people are asked once, about the whole. Takes it out of the run, with what stands behind it; the next run begins with it.
+ */
+export const setAside = (run: Run): readonly Item[] => {
+  const { items, loose, options, state } = run
+  const path = state.naming.current().search_path ?? null
+  const waits = ({ portal }: Item): boolean =>
+    portal !== null &&
+    options.wouldHold(
+      {
+        kind: 'bind',
+        statement: portal.prepared.statement,
+        parameters: portal.parameters,
+      },
+      path,
+    )
+  if (run.holding !== null || loose.length === 0 || !loose.some(waits)) return no_items
+  const border = borderOf(items, new Set(loose))
+  const aside = items.slice(border)
+  const bytes = aside.reduce((sum, { start, end }) => sum + end - start, 0)
+  if (bytes > behind_hold_bytes_max || aside.some(({ type }) => type === frontend.flush))
+    return no_items
+  run.items = items.slice(0, border)
+  return aside
 }

@@ -158,6 +158,10 @@ export const runSession = (options: SessionOptions): Session => {
       decide: options.decide,
       counted,
     }),
+    wouldHold: (command, path) => {
+      const decision = options.decide(command, path)
+      return decision.hold !== null && !decision.dry_run
+    },
     statements: options.statements,
     message_bytes_max: options.message_bytes_max,
     statements_max: limits.statements_max,
