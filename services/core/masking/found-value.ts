@@ -20,6 +20,12 @@ const never = new Set([
   1114, 1115, 1182, 1183, 1184, 1185, 1186, 1187, 1266, 1270, 1560, 1561, 1562, 1563, 2950, 2951,
 ])
 const numbers = new Set<ValueKind>(['int2', 'int4', 'int8', 'numeric', 'float4', 'float8'])
+/** Most digits of the kinds that hold few. */
+const digits_max = new Map<ValueKind, number>([
+  ['int2', 5],
+  ['int4', 10],
+  ['float4', 9],
+])
 const texts = new Set<ValueKind>(['text', 'char', 'json', 'jsonb'])
 
 /** The text with each find replaced. */
@@ -32,6 +38,12 @@ export const replaceFinds = (
   counted: Counted,
 ): Buffer => {
   const { ranges, by } = finds
+  if (by.length === 1 && ranges[0] === start && ranges[1] === end) {
+    // The whole value: nearly all finds are.
+    const { rule, method } = rules[by[0]!]!
+    counted(rule)
+    return maskedText(method, bytes.subarray(start, end))
+  }
   const parts: Buffer[] = []
   let at = start
   for (let index = 0; index < by.length; index++) {
@@ -139,7 +151,8 @@ export const foundMask = (
 
   if (kind === 'bytea') return inBytea
   if (texts.has(kind)) return inText
-  if (numbers.has(kind)) return inWhole(binary, true)
+  if (numbers.has(kind))
+    return scanner.finds_in(digits_max.get(kind) ?? Infinity) ? inWhole(binary, true) : null
   if (kind !== 'array') return inWhole(false, false)
   const element = array_elements.get(oid) ?? 0
   const element_kind = kindOf(element)

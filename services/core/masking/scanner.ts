@@ -1,4 +1,4 @@
-import type { Detector } from './detector.ts'
+import type { Detector, Found } from './detector.ts'
 
 /**
  * Runs several detectors over values. Most values hold nothing: what every find of a detector must have (an `@`, `eyJ`, enough digits) is looked
@@ -12,6 +12,8 @@ export type Finds = {
 }
 
 export interface Scanner {
+  /** Something may be found in numbers of at most so many digits. */
+  finds_in(digits: number): boolean
   /**
    * What is found in a range; null for nearly every value. `numbers`: the value is a number of the database. The result is used again: read it
    * before asking for more.
@@ -49,6 +51,12 @@ export const openScanner = (detectors: readonly Detector[]): Scanner => {
   let last = 0
   let ranges: number[] = []
   let by: number[] = []
+  /** The detector that is looking. */
+  let looking = 0
+  const found: Found = (start, end) => {
+    ranges.push(start, end)
+    by.push(looking)
+  }
 
   const present = (needle: Needle, bytes: Buffer, start: number, end: number): boolean => {
     if (needle.next < start) {
@@ -92,6 +100,8 @@ export const openScanner = (detectors: readonly Detector[]): Scanner => {
   }
 
   return {
+    finds_in: (digits) =>
+      detectors.some(({ numbers, digits_min }) => numbers && digits_min <= digits),
     scan: (bytes, start, end, numbers = false) => {
       if (buffer !== bytes || start < last) {
         buffer = bytes
@@ -107,10 +117,8 @@ export const openScanner = (detectors: readonly Detector[]): Scanner => {
         const search = searches[index]!
         if (numbers && !search.detector.numbers) continue
         if (!worthwhile(search, bytes, start, end, count)) continue
-        search.detector.find(bytes, start, end, (from, to) => {
-          ranges.push(from, to)
-          by.push(index)
-        })
+        looking = index
+        search.detector.find(bytes, start, end, found)
       }
       if (by.length === 0) return null
       if (by.length > 1) settle()

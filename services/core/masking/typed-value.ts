@@ -207,17 +207,30 @@ const hashed = (kind: ValueKind, hash: string, binary: boolean): Buffer | null =
   }
 }
 
+/** Kinds that are too small for a hash, or internal to the server. */
+const unhashed = new Set<ValueKind>(['char', 'int4_like', 'int8_like'])
+
 /** Masks one whole value: its bytes on the wire in, the masked ones out, null for NULL. */
 export type MaskValue = (value: Buffer) => Buffer | null
 
+/** What every value becomes, where that does not depend on the value: null for NULL. Undefined: it does. */
+export const fixedMask = (
+  method: Method,
+  oid: number,
+  binary: boolean,
+): Buffer | null | undefined => {
+  if (method.kind === 'null') return null
+  const kind = kindOf(oid)
+  if (method.kind === 'hash' && !unhashed.has(kind)) return undefined
+  return method.kind === 'partial' && kind === 'text' ? undefined : plain(kind, oid, binary)
+}
+
 /** The masking of a column's values, all of one type and format. */
 export const valueMask = (method: Method, oid: number, binary: boolean): MaskValue => {
+  const fixed = fixedMask(method, oid, binary)
+  if (fixed !== undefined) return () => fixed
   const kind = kindOf(oid)
-  if (method.kind === 'null') return () => null
-  if (kind === 'text' && method.kind !== 'redact') return (value) => maskedText(method, value)
-  const constant = plain(kind, oid, binary)
-  if (method.kind !== 'hash' || kind === 'char' || kind === 'int4_like' || kind === 'int8_like')
-    return () => constant
+  if (kind === 'text' || method.kind !== 'hash') return (value) => maskedText(method, value)
   const { key } = method
   return (value) =>
     hashed(

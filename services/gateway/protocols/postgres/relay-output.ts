@@ -1,6 +1,6 @@
 import type { SessionRecorder } from '../../recorder/port.ts'
 import type { Command } from './command.ts'
-import { joinCounts, no_masks, type MaskedCounts } from './masking/mask-counts.ts'
+import { joinCounts, no_masks, type MaskCounts } from './masking/mask-counts.ts'
 
 /**
  * What a chunk of the target becomes: ranges for the client, as few as can be, and the same ranges as records, one for each run of bytes of
@@ -11,14 +11,8 @@ export interface RelayOutput {
   begin(): void
   /** Bytes for the client. */
   pass(buffer: Buffer, start: number, end: number): void
-  /** Bytes for the record, with what was masked in them. */
-  note(
-    buffer: Buffer,
-    start: number,
-    end: number,
-    owner: Command | null,
-    masked?: MaskedCounts,
-  ): void
+  /** Bytes for the record; what was counted since the last ones was masked in them, and so many secrets. */
+  note(buffer: Buffer, start: number, end: number, owner: Command | null, secrets?: number): void
   /** A command is over; its last bytes may not be recorded yet. */
   over(command: Command): void
   /** Records what is noted, and the ends behind it. */
@@ -33,10 +27,12 @@ export type RelayOutputOptions = {
   readonly chunk_bytes_max: number
   /** Records the end of a command. */
   readonly complete: (command: Command) => void
+  /** What is masked; null: nothing is. */
+  readonly counts: MaskCounts | null
 }
 
 export const openRelayOutput = (options: RelayOutputOptions): RelayOutput => {
-  const { recorder, chunk_bytes_max, complete } = options
+  const { recorder, chunk_bytes_max, complete, counts } = options
   let pieces: Buffer[] = []
   let bytes = 0
   /** Range of one buffer that goes to the client. */
@@ -49,7 +45,7 @@ export const openRelayOutput = (options: RelayOutputOptions): RelayOutput => {
   let noteEnd = 0
   let noteOwner: Command | null = null
   let noteCopy = false
-  let noteMasked = no_masks
+  let noteSecrets = 0
   /** Commands that ended and whose last bytes may not be recorded yet. */
   let ended: Command[] = []
   /** Bytes outside any command, so far. */
@@ -60,6 +56,9 @@ export const openRelayOutput = (options: RelayOutputOptions): RelayOutput => {
     if (buffer === null) return
     noteBuffer = null
     const command = noteOwner
+    const counted = counts?.take() ?? no_masks
+    const masked =
+      noteSecrets === 0 ? counted : joinCounts(counted, [{ rule: 'secret', count: noteSecrets }])
     for (let at = noteStart; at < noteEnd; at += chunk_bytes_max) {
       const end = Math.min(noteEnd, at + chunk_bytes_max)
       recorder.append('response.chunk', {
@@ -69,7 +68,7 @@ export const openRelayOutput = (options: RelayOutputOptions): RelayOutput => {
         offset: command?.response_bytes ?? asynchronous_bytes,
         bytes: at === 0 && end === buffer.length ? buffer : buffer.subarray(at, end),
         // Counted once, with the first of several records.
-        masked: at === noteStart ? noteMasked : no_masks,
+        masked: at === noteStart ? masked : no_masks,
       })
       if (command === null) asynchronous_bytes += end - at
       else command.response_bytes += end - at
@@ -109,11 +108,12 @@ export const openRelayOutput = (options: RelayOutputOptions): RelayOutput => {
         runEnd = end
       }
     },
-    note: (buffer, start, end, owner, masked = no_masks) => {
+    note: (buffer, start, end, owner, secrets = 0) => {
       const copy = owner?.copying === true
       if (noteBuffer === buffer && noteEnd === start && noteOwner === owner && noteCopy === copy) {
         noteEnd = end
-        if (masked.length > 0) noteMasked = joinCounts(noteMasked, masked)
+        noteSecrets += secrets
+        counts?.commit()
         return
       }
       flushRange()
@@ -124,7 +124,8 @@ export const openRelayOutput = (options: RelayOutputOptions): RelayOutput => {
       noteEnd = end
       noteOwner = owner
       noteCopy = copy
-      noteMasked = masked
+      noteSecrets = secrets
+      counts?.commit()
     },
     over: (command) => {
       ended.push(command)

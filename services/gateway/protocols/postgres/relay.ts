@@ -5,7 +5,6 @@ import { clientEncoding } from './encoding.ts'
 import { errorResponse, readErrorFields } from './errors.ts'
 import { settle, type Entry } from './in-flight.ts'
 import type { ResultMask } from './masking/column-session.ts'
-import { joinCounts, no_masks } from './masking/mask-counts.ts'
 import type { MaskSession } from './masking/mask-session.ts'
 import { readCopyOut, type CopyMask } from './masking/copy-mask.ts'
 import { openMaskedRows, type MaskedRows } from './masking/masked-rows.ts'
@@ -87,8 +86,13 @@ export const openRelay = (options: RelayOptions): Relay => {
     command.completed = true
     recorder.append('command.completed', completion(command))
   }
-  const output = openRelayOutput({ recorder, chunk_bytes_max: options.chunk_bytes_max, complete })
-  const maskedRows = masks === null ? null : openMaskedRows(output, masks.counts, secretMask)
+  const output = openRelayOutput({
+    recorder,
+    chunk_bytes_max: options.chunk_bytes_max,
+    complete,
+    counts: masks?.counts ?? null,
+  })
+  const maskedRows = masks === null ? null : openMaskedRows(output, secretMask)
 
   const end = (command: Command, status: Command['status'] | null): void => {
     if (command.completed || command.ended_ms > 0) return
@@ -316,16 +320,8 @@ export const openRelay = (options: RelayOptions): Relay => {
     const { buffer, start, end } = piece
     const secrets = owner?.secrets ?? null
     const masked = secrets === null ? null : secretMask.mask(secrets, piece)
-    const counts = masks === null ? no_masks : masks.counts.take()
-    if (masked === null) output.note(buffer, start, end, owner, counts)
-    else
-      output.note(
-        masked.bytes,
-        0,
-        masked.bytes.length,
-        owner,
-        joinCounts(counts, [{ rule: 'secret', count: masked.count }]),
-      )
+    if (masked === null) output.note(buffer, start, end, owner)
+    else output.note(masked.bytes, 0, masked.bytes.length, owner, masked.count)
     output.pass(buffer, start, end)
   }
 

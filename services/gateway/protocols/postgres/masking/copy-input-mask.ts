@@ -182,6 +182,9 @@ export const openCopyInputMask = (
       })
       return copy
     },
-    take: () => counts.take(),
+    take: () => {
+      counts.commit()
+      return counts.take()
+    },
   }
 }

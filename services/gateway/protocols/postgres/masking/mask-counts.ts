@@ -5,33 +5,58 @@ export type MaskedCounts = CommandReceived['masked']
 
 export const no_masks: MaskedCounts = []
 
-/** Counts what each rule masked until somebody takes the counts. */
+/** Counts of one rule: since the latest `commit`, and before it. */
+type Counter = { readonly rule: string; fresh: number; kept: number }
+
+/** Counts what each rule masked, message by message, until a record takes the counts. */
 export interface MaskCounts {
   readonly add: (rule: string) => void
-  readonly total: number
-  /** The counts so far; they begin anew. */
+  /** The latest message belongs to the record that is being gathered. */
+  commit(): void
+  /** What belongs to the record; it begins anew. */
   take(): MaskedCounts
 }
 
 /** @param counted told of every count that is taken, for metrics */
 export const openMaskCounts = (counted: (rule: string, count: number) => void): MaskCounts => {
-  const counts = new Map<string, number>()
-  let total = 0
+  const counters: Counter[] = []
+  const byRule = new Map<string, Counter>()
+  let latest: Counter | null = null
+  let fresh = false
+
+  const counterOf = (rule: string): Counter => {
+    let counter = byRule.get(rule)
+    if (counter === undefined) {
+      counter = { rule, fresh: 0, kept: 0 }
+      byRule.set(rule, counter)
+      counters.push(counter)
+    }
+    return counter
+  }
+
   return {
     add: (rule) => {
-      counts.set(rule, (counts.get(rule) ?? 0) + 1)
-      total++
+      if (latest === null || latest.rule !== rule) latest = counterOf(rule)
+      latest.fresh++
+      fresh = true
     },
-    get total() {
-      return total
+    commit: () => {
+      if (!fresh) return
+      fresh = false
+      for (const counter of counters) {
+        counter.kept += counter.fresh
+        counter.fresh = 0
+      }
     },
     take: () => {
-      if (total === 0) return no_masks
-      const taken = [...counts].map(([rule, count]) => ({ rule, count }))
-      counts.clear()
-      total = 0
-      for (const { rule, count } of taken) counted(rule, count)
-      return taken
+      const taken: { rule: string; count: number }[] = []
+      for (const counter of counters) {
+        if (counter.kept === 0) continue
+        taken.push({ rule: counter.rule, count: counter.kept })
+        counted(counter.rule, counter.kept)
+        counter.kept = 0
+      }
+      return taken.length === 0 ? no_masks : taken
     },
   }
 }

@@ -1,4 +1,4 @@
-import { valueMask } from '#core/masking/typed-value.ts'
+import { fixedMask, valueMask } from '#core/masking/typed-value.ts'
 import type { MaskFound } from '#core/masking/found-value.ts'
 import type { SessionRules } from '#core/masking/rules.ts'
 import type { OutputMask } from '#core/masking/statement-masks.ts'
@@ -69,6 +69,12 @@ export const openMaskSession = (options: MaskSessionOptions): MaskSession => {
     rules.columns.length === 0 ? null : openColumnSession(rules.columns, options.lineage)
 
   const whole = ({ rule, method }: OutputMask, oid: number, binary: boolean): MaskFound => {
+    const fixed = fixedMask(method, oid, binary)
+    if (fixed !== undefined)
+      return () => {
+        counts.add(rule)
+        return fixed
+      }
     const mask = valueMask(method, oid, binary)
     return (bytes, start, end) => {
       counts.add(rule)

@@ -11,6 +11,7 @@ export interface MaskedBytes {
 }
 
 const block_bytes = 64 * 1024
+const looped_bytes_max = 64
 
 export const openMaskedBytes = (): MaskedBytes => {
   let buffer = Buffer.alloc(0)
@@ -28,11 +29,17 @@ export const openMaskedBytes = (): MaskedBytes => {
       at = 0
     },
     copy: (source, start, end) => {
-      source.copy(buffer, at, start, end)
-      at += end - start
+      const bytes = end - start
+      if (bytes > looped_bytes_max) source.copy(buffer, at, start, end)
+      // A call into the runtime takes longer than copying a few bytes here.
+      else for (let i = 0; i < bytes; i++) buffer[at + i] = source[start + i]!
+      at += bytes
     },
     int32: (value) => {
-      buffer.writeInt32BE(value, at)
+      buffer[at] = value >>> 24
+      buffer[at + 1] = value >>> 16
+      buffer[at + 2] = value >>> 8
+      buffer[at + 3] = value
       at += 4
     },
   }

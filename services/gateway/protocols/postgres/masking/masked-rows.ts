@@ -1,7 +1,6 @@
 import type { Command } from '../command.ts'
 import type { RelayOutput } from '../relay-output.ts'
 import type { SecretMask } from '../secret-bytes.ts'
-import { joinCounts, no_masks, type MaskCounts, type MaskedCounts } from './mask-counts.ts'
 import { openMaskedBytes } from './masked-bytes.ts'
 import type { RowMask } from './row-mask.ts'
 
@@ -25,11 +24,7 @@ export interface MaskedRows {
 /** Longer runs of unchanged rows are not copied. */
 const copied_bytes_max = 16 * 1024
 
-export const openMaskedRows = (
-  output: RelayOutput,
-  counts: MaskCounts,
-  secretMask: SecretMask,
-): MaskedRows => {
+export const openMaskedRows = (output: RelayOutput, secretMask: SecretMask): MaskedRows => {
   const out = openMaskedBytes()
   let used = false
   let keptBuffer: Buffer | null = null
@@ -38,21 +33,14 @@ export const openMaskedRows = (
   let keptOwner: Command | null = null
 
   /** One message, secrets of its command masked in the record; false: nothing of it is a secret, and nothing was done. */
-  const secretly = (
-    buffer: Buffer,
-    start: number,
-    end: number,
-    owner: Command | null,
-    masked: MaskedCounts,
-  ): boolean => {
+  const secretly = (buffer: Buffer, start: number, end: number, owner: Command | null): boolean => {
     const secrets = owner?.secrets ?? null
     if (secrets === null) return false
     const type = buffer[start]!
     const piece = { type, buffer, start, end, first: true, last: true }
     const copy = secretMask.mask(secrets, piece)
     if (copy === null) return false
-    const rules = joinCounts(masked, [{ rule: 'secret', count: copy.count }])
-    output.note(copy.bytes, 0, copy.bytes.length, owner, rules)
+    output.note(copy.bytes, 0, copy.bytes.length, owner, copy.count)
     output.pass(buffer, start, end)
     return true
   }
@@ -60,9 +48,8 @@ export const openMaskedRows = (
   /** What was just written: one message, or several in which nothing is a secret. */
   const emit = (bytes: number, owner: Command | null, one: boolean): void => {
     const start = out.at - bytes
-    const masked = counts.take()
-    if (one && secretly(out.buffer, start, out.at, owner, masked)) return
-    output.note(out.buffer, start, out.at, owner, masked)
+    if (one && secretly(out.buffer, start, out.at, owner)) return
+    output.note(out.buffer, start, out.at, owner)
     output.pass(out.buffer, start, out.at)
   }
 
@@ -88,7 +75,7 @@ export const openMaskedRows = (
       return
     }
     settle()
-    if (secretly(buffer, start, end, owner, no_masks)) return
+    if (secretly(buffer, start, end, owner)) return
     keptBuffer = buffer
     keptStart = start
     keptEnd = end
