@@ -62,10 +62,7 @@ const clean = rows((row) => [
 ])
 
 /** Values a second. */
-const measure = (
-  { bytes, ends }: Values,
-  mask: (start: number, end: number) => unknown,
-): number => {
+const measure = ({ ends }: Values, mask: (start: number, end: number) => unknown): number => {
   const run = (duration_ms: number): number => {
     const started = performance.now()
     let passes = 0
