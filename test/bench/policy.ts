@@ -1,10 +1,10 @@
-import type { PolicyCommand } from '#core/policy/command-evaluation.ts'
-import { sessionScope } from '#core/policy/session-scope.ts'
-import { evaluateCommand } from '#core/policy/command-evaluation.ts'
+import { evaluateCommand, type PolicyCommand } from '#core/policy/command-evaluation.ts'
 import { openPolicySession } from '#core/policy/policy-session.ts'
 import type { PolicyRule, SessionRequest } from '#core/policy/policy-rule.ts'
 import { compilePolicies } from '#core/policy/policy-set.ts'
+import { sessionScope } from '#core/policy/session-scope.ts'
 import { firstVerb } from '#core/sql/analysis.ts'
+import { analyzeText } from '#core/sql/analyze.ts'
 import { createSqlAnalyzer } from '#core/sql/analyzer.ts'
 import { loadSqlParser } from '#core/sql/parser.ts'
 import type { Bench, Row } from './row.ts'
@@ -78,7 +78,8 @@ const conditions = {
 }
 
 const run = async (): Promise<readonly Row[]> => {
-  const analyzer = createSqlAnalyzer(await loadSqlParser())
+  const parser = await loadSqlParser()
+  const analyzer = createSqlAnalyzer(parser)
   const commandOf = (text: string): PolicyCommand => {
     const analysis = analyzer.analyze(text)
     return {
@@ -110,6 +111,7 @@ const run = async (): Promise<readonly Row[]> => {
     return () => evaluateCommand(scope, command, path, now_ms)
   }
   const cases: readonly (readonly [string, () => unknown])[] = [
+    ['parse and analysis, one table, to compare', () => analyzeText(parser, texts.one)],
     ['kept, one table', cached(plain, one)],
     ['kept, three tables', cached(plain, join)],
     ['cold, one table', cold(plain, one)],

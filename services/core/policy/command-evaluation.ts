@@ -39,6 +39,8 @@ export type PolicyCommand = {
 
 /** Values of a command that are together no longer than this are never cut. */
 const sure_parameters_bytes = 1024
+/** A command that does more at once is denied: what it costs to look at it would hold up everybody else. */
+const command_effects_max = 10_000
 /** Effects that a reason names. */
 const shown_effects_max = 5
 
@@ -46,9 +48,21 @@ const shown_effects_max = 5
 export const effectsOf = ({ statement }: PolicyCommand): readonly Effect[] => {
   const { statements, verb } = statement
   if (statements.length === 0) return verb === 'empty' ? [] : [effectOn('unknown')]
-  return statements.flatMap(({ verb: own, effects }) =>
-    effects.length === 0 ? [effectOn(own)] : effects,
-  )
+  const [only, ...others] = statements
+  if (only !== undefined && others.length === 0)
+    return only.effects.length === 0 ? [effectOn(only.verb)] : only.effects
+  return distinct(statements)
+}
+
+/** What several statements do alike is looked at once. */
+const distinct = (statements: PolicyCommand['statement']['statements']): readonly Effect[] => {
+  const found = new Map<string, Effect>()
+  for (const { verb, effects } of statements)
+    for (const effect of effects.length === 0 ? [effectOn(verb)] : effects) {
+      const { action, object, via, columns } = effect
+      found.set([action, object, via, ...columns].join('\0'), effect)
+    }
+  return [...found.values()]
 }
 
 const wholeText = ({ text, text_bytes, secrets, masked }: PolicyCommand['statement']): boolean =>
@@ -97,7 +111,9 @@ const shown = ({ action, object, columns }: Effect): string => {
 
 const listed = (effects: readonly Effect[]): string => {
   const more = effects.length - shown_effects_max
-  const words = [...new Set(effects.map(shown))].slice(0, shown_effects_max).join(', ')
+  const words = [...new Set(effects.slice(0, 100).map(shown))]
+    .slice(0, shown_effects_max)
+    .join(', ')
   return more > 0 ? `${words} and ${more} more` : words
 }
 
@@ -184,16 +200,37 @@ const decideBy = (
   )
 }
 
-const refusedUnread = (scope: SessionScope, risk: number): CommandDecision => ({
+/** Not a policy's opinion: it is enforced also in a dry run. */
+const refused = (
+  scope: SessionScope,
+  risk: number,
+  rule: string,
+  reason: string,
+): CommandDecision => ({
   outcome: 'deny',
-  rules: [builtin_rules.unparsed],
-  reason: 'the command could not be parsed, so what it does is unknown',
+  rules: [rule],
+  reason,
   policy_digest: scope.set.digest,
   risk,
-  // Not a policy's opinion: it is enforced also in a dry run.
   dry_run: false,
   hold: null,
 })
+
+const refusedUnread = (scope: SessionScope, risk: number): CommandDecision =>
+  refused(
+    scope,
+    risk,
+    builtin_rules.unparsed,
+    'the command could not be parsed, so what it does is unknown',
+  )
+
+const refusedLarge = (scope: SessionScope, risk: number): CommandDecision =>
+  refused(
+    scope,
+    risk,
+    builtin_rules.too_much,
+    `the command does more than ${command_effects_max} different things at once; send its statements one by one`,
+  )
 
 /** A text without statements does nothing: whoever may be here may send it. */
 const decideEmpty = (rules: readonly ScopedRule[]): Outcome => {
@@ -218,6 +255,7 @@ export const evaluateCommand = (
   const { analysis } = command.statement
   const risk = riskOf(analysis.ok ? effects : undefined)
   if (!analysis.ok) return refusedUnread(scope, risk)
+  if (effects.length > command_effects_max) return refusedLarge(scope, risk)
   const facts = conditionCommand(command, effects, risk, scope.volatile)
   const decided = withDryRules(scope, (rules) =>
     effects.length === 0

@@ -39,6 +39,8 @@ export const builtin_rules = {
   default_deny: 'builtin:default-deny',
   /** What cannot be parsed is not forwarded. */
   unparsed: 'builtin:unparsed',
+  /** It does too much at once to be looked at. */
+  too_much: 'builtin:too-much',
   /** The rules that hold a command name no group in common: nobody could approve it. */
   nobody_approves: 'builtin:nobody-approves',
 } as const

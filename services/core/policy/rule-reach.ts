@@ -87,35 +87,52 @@ export type Permissions = {
 /** Calls in a command whose work is not known (an effect `unknown` with the function's name goes with them), by that name. */
 const opaqueCalls = (effects: readonly Effect[]): ReadonlyMap<string, Effect> => {
   const found = new Map<string, Effect>()
-  for (const { action, object } of effects) {
-    if (action !== 'unknown' || object === '') continue
-    const call = effects.find((one) => isCall(one.action) && namesCall(one, object))
+  const unknown = effects.filter(({ action, object }) => action === 'unknown' && object !== '')
+  if (unknown.length === 0) return found
+  const calls = new Map<string, Effect>()
+  for (const effect of effects) {
+    if (!isCall(effect.action)) continue
+    calls.set(effect.object, effect)
+    calls.set(effect.action, effect)
+  }
+  for (const { object } of unknown) {
+    const call = calls.get(object) ?? calls.get(`call:${object}`)
     if (call !== undefined) found.set(object, call)
   }
   return found
 }
 
-const namesCall = (call: Effect, name: string): boolean =>
-  call.object === name || call.action === `call:${name}`
-
 /**
- * What happens through a view happens to whoever may use the view, and what happens through a function to whoever may call it by
- * its exact name; code that is not known is never permitted so.
+ * What no rule permits by itself, and what happens through something that is permitted: through a view to whoever may use the view, through
+ * a function to whoever may call it by its exact name. Code that is not known is never permitted so.
  */
-const permittedThrough = (
-  { action, via }: Effect,
+const missingThrough = (
+  missing: readonly Effect[],
   permitted: readonly Effect[],
   rules: readonly CompiledRule[],
-): boolean =>
-  via !== '' &&
-  !isOpaque(action) &&
-  (permitted.some(
-    (outer) =>
-      outer.object === via &&
-      isRelational(outer.action) &&
-      (outer.action === action || action === 'select'),
-  ) ||
-    rules.some(({ actions }) => actions?.namesFunction(via) === true))
+): readonly Effect[] => {
+  const inner = Map.groupBy(
+    missing.filter(({ via, action }) => via !== '' && !isOpaque(action)),
+    ({ via }) => via,
+  )
+  if (inner.size === 0) return missing
+  const through = new Set<Effect>()
+  const queue = [...permitted]
+  const permit = (effect: Effect): void => {
+    if (through.has(effect)) return
+    through.add(effect)
+    queue.push(effect)
+  }
+  for (const [via, effects] of inner)
+    if (rules.some(({ actions }) => actions?.namesFunction(via) === true)) effects.forEach(permit)
+  for (let outer = queue.pop(); outer; outer = queue.pop()) {
+    const { action, object } = outer
+    if (!isRelational(action)) continue
+    for (const effect of inner.get(object) ?? [])
+      if (effect.action === action || effect.action === 'select') permit(effect)
+  }
+  return missing.filter((effect) => !through.has(effect))
+}
 
 /** Which effects the rules permit together; columns of one effect may be permitted by several rules. */
 export const permissionsOf = (
@@ -127,7 +144,7 @@ export const permissionsOf = (
   const unread = new Set(opaque_calls.values())
   const names = new Set<string>()
   const permitted: Effect[] = []
-  let missing: Effect[] = []
+  const missing: Effect[] = []
   for (const effect of effects) {
     // A call itself does nothing: what the function does are effects of their own, `unknown` where that cannot be read.
     if (isCall(effect.action) && !unread.has(effect)) continue
@@ -143,13 +160,5 @@ export const permissionsOf = (
     if (found && left.length === 0) permitted.push(effect)
     else missing.push(effect)
   }
-  for (let before = -1; missing.length > 0 && before !== missing.length;) {
-    before = missing.length
-    missing = missing.filter((effect) => {
-      if (!permittedThrough(effect, permitted, rules)) return true
-      permitted.push(effect)
-      return false
-    })
-  }
-  return { rules: [...names], missing }
+  return { rules: [...names], missing: missingThrough(missing, permitted, rules) }
 }

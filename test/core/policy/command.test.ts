@@ -168,6 +168,29 @@ describe('a command', () => {
     expect(risk('copy.program')).toBe(90)
   })
 
+  it('is denied when it does too many different things at once, and alike ones count once', () => {
+    const statement = (object: string) => ({
+      verb: 'select',
+      effects: [effectOn('select', object)],
+    })
+    const many = (objects: readonly string[]): PolicyCommand => {
+      const command = effectCommand()
+      const statements = objects.map(statement)
+      return { ...command, statement: { ...command.statement, statements } }
+    }
+    const all = [rule('a', { actions: ['*'] })]
+    const numbers = Array.from({ length: 10_001 }, (_, index) => `t${index}`)
+    expect(decideAll(all, many(numbers))).toMatchObject({
+      outcome: 'deny',
+      rules: [builtin_rules.too_much],
+    })
+    expect(decideAll(all, many(numbers.slice(1))).outcome).toBe('allow')
+    expect(decideAll(all, many(numbers.map(() => 't')))).toMatchObject({
+      outcome: 'allow',
+      reason: 'select on "t": allowed by a',
+    })
+  })
+
   it('keeps names that a client chose inside of quotes', () => {
     const command = sqlCommand('select * from "x\nroot: allowed"')
     expect(decideAll([], command).reason).not.toContain('\n')

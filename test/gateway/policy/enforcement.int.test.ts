@@ -46,7 +46,7 @@ beforeAll(async () => {
   await direct.query(
     `create table items (id int, name text); create table secrets (x int); create table tried (x int);
     create table people (id int, ssn text); create view ids as select id from people; create view names as select ssn from people;
-    create schema private; create table private.ledger (total int); create view totals as select sum(total) from private.ledger;
+    create schema private; create table private.ledger (total int); create table private.items (id int); create view totals as select sum(total) from private.ledger;
     create function known() returns int language sql as 'select max(x) from secrets';
     create function built() returns int language plpgsql as $$ declare n int; begin execute 'select 1' into n; return n; end $$`,
   )
@@ -178,6 +178,26 @@ describe('a command at the gateway', () => {
     await client.end()
     if (expected === 'ran') expect(said).toBe('ran')
     else expect(said).toMatch(new RegExp(`^42501 .*${expected}`))
+  })
+
+  it('is decided by what its names mean when it runs, not when it was prepared', async () => {
+    const client = await connect()
+    const named = { name: 'moved', text: 'select id from items' }
+    const run = () =>
+      client.query(named).then(
+        () => 'ran',
+        (error: DatabaseError) => error.code,
+      )
+    expect(await run()).toBe('ran')
+    expect(await attempt(client, 'prepare again as select id from items')).toBe('ran')
+    expect(await attempt(client, 'set search_path = private, public')).toBe('ran')
+    expect(await run()).toBe('42501')
+    expect(await attempt(client, 'execute again')).toMatch(/^42501/)
+    expect(await attempt(client, 'select id from items')).toMatch(/^42501/)
+    expect(await attempt(client, 'set search_path = public')).toBe('ran')
+    expect(await run()).toBe('ran')
+    expect(await attempt(client, 'execute again')).toBe('ran')
+    await client.end()
   })
 })
 
