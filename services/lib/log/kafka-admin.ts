@@ -8,6 +8,12 @@ import type { TopicLag, TopicSpec } from './port.ts'
 const message_bytes_max = record_bytes_max + 1024 * 1024
 const topic_wait_ms = 15_000
 const no_offset = -1n
+/** A partition without a leader (just created, or its broker went) has one soon: how often and how long it is asked for, milliseconds. */
+const leader_wait_ms = { between: 250, all: 10_000 } as const
+const without_leader: ReadonlySet<string | null> = new Set([
+  'NOT_LEADER_FOR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+])
 
 /** What a group has committed for a partition, as it was written. */
 export type Committed = { readonly offset: bigint | null; readonly metadata: string | null }
@@ -94,10 +100,21 @@ export const openKafkaAdmin = (clients: KafkaClients): KafkaAdmin => {
     return count
   }
 
+  /** Asks again while a partition has no leader. */
+  const fetchBounds = async (topic: string): ReturnType<Admin['fetchTopicOffsets']> => {
+    const until_ms = performance.now() + leader_wait_ms.all
+    for (;;) {
+      try {
+        return await use(`read the bounds of ${topic}`, (client) => client.fetchTopicOffsets(topic))
+      } catch (error) {
+        if (!without_leader.has(kafkaErrorType(error)) || performance.now() > until_ms) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, leader_wait_ms.between))
+    }
+  }
+
   const boundsOf: KafkaAdmin['boundsOf'] = async (topic) => {
-    const rows = await use(`read the bounds of ${topic}`, (client) =>
-      client.fetchTopicOffsets(topic),
-    )
+    const rows = await fetchBounds(topic)
     return new Map(
       rows.map(({ partition, low, high }) => [partition, { low: BigInt(low), high: BigInt(high) }]),
     )

@@ -25,7 +25,11 @@ const apiContext: Context = {
 }
 
 beforeAll(async () => {
-  rig = await startApprovalRig()
+  rig = await startApprovalRig({
+    config: {
+      masking: { rules: [{ name: 'mail', columns: ['public.people.email'], method: 'redact' }] },
+    },
+  })
   dba = await rig.person('grace')
 }, 180_000)
 afterAll(async () => {
@@ -331,6 +335,19 @@ describe('what people are shown', () => {
     await rig.decide(id, dba)
     await plain
     expect(await ranAtTarget('explain (format json) delete from counted')).toBe(true)
+  })
+
+  it('what is masked in the record is masked for people, and the target gets it as it is', async () => {
+    await using client = await rig.client()
+    await client.pg.query('create table people (id int, email text)')
+    await client.pg.query("insert into people values (1, 'planted@acme.example')")
+    const held = client.pg.query("delete from people where email = 'planted@acme.example'")
+    const { id, text } = await rig.waiting(dba, 'delete from people')
+    expect(text).not.toContain('planted')
+    const { json } = await rig.ask(`/v1/approvals/${id}`, dba)
+    expect(JSON.stringify(json)).not.toContain('planted')
+    await rig.decide(id, dba)
+    expect((await held).rowCount).toBe(1)
   })
 
   it('where planning could run a function of somebody’s own, no plan is asked for', async () => {
