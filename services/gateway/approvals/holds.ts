@@ -28,6 +28,8 @@ export type HeldCommand = {
   readonly terms: HoldTerms
   /** Estimates the rows that it reads or changes; -1 when that cannot be said. Never rejects. */
   readonly estimate: () => Promise<number>
+  /** Asked right before it is released: whether the policy that is in force by then does not forbid it. */
+  readonly permitted: () => boolean
   /** The request is durable: what the client is told. */
   readonly announce: (request: Announcement) => void
   /** The wait is over. Called once, and not after `withdraw`. */
@@ -49,6 +51,8 @@ export type HoldEnd =
   | { readonly kind: 'released' }
   | { readonly kind: 'denied'; readonly by: string; readonly words: string }
   | { readonly kind: 'expired' }
+  /** Approved, and forbidden by a policy that came while it waited. */
+  | { readonly kind: 'forbidden' }
   /** Nothing can be recorded. */
   | { readonly kind: 'failed'; readonly error: unknown }
 
@@ -243,6 +247,11 @@ export const openHolds = (options: HoldsOptions): Holds => {
     const next = evolve(approval, { type: 'decided', decision })
     entry.approval = next
     if (next.state === 'approved') {
+      if (!entry.held.permitted()) {
+        expire(entry, 'withdrawn')
+        entry.held.settle({ kind: 'forbidden' })
+        return
+      }
       consume(entry, next).catch((error: unknown) => fail(entry, error))
     } else if (next.state === 'denied') {
       close(entry, 'denied')

@@ -68,6 +68,7 @@ const open = async ({ terms = dba, holds_max = 10, estimate }: Settings = {}) =>
   /** Commits are made at once, as long as nobody stops them. */
   const disk = { stopped: false, failing: false, now_ms: Date.now() }
   const leaf = randomBytes(32)
+  const policy = { denies: false }
   const sessionRecorder: SessionRecorder = {
     id: Buffer.alloc(32, 7),
     append: (type, body) => {
@@ -113,13 +114,13 @@ const open = async ({ terms = dba, holds_max = 10, estimate }: Settings = {}) =>
     recorder,
     session: sessionRecorder,
     decide: ({ statement }) => ({
-      outcome: statement.text.includes('alter') ? 'hold' : 'allow',
+      outcome: !statement.text.includes('alter') ? 'allow' : policy.denies ? 'deny' : 'hold',
       rules: ['migrations'],
       reason: 'migrations are approved by dba',
       policy_digest: '',
       risk: 0,
       dry_run: false,
-      hold: statement.text.includes('alter') ? terms : null,
+      hold: statement.text.includes('alter') && !policy.denies ? terms : null,
     }),
     approvals: {
       holds,
@@ -175,6 +176,7 @@ const open = async ({ terms = dba, holds_max = 10, estimate }: Settings = {}) =>
     types: () => minted.map(({ type }) => type),
     bodies,
     disk,
+    policy,
     commit: (error?: Error) => {
       const settled = waits
       waits = []
@@ -466,6 +468,18 @@ describe('a wait that ends otherwise', () => {
     expect(rig.bodies('command.completed')).toEqual([
       expect.objectContaining({ command: 0, status: 'aborted' }),
     ])
+  })
+
+  it('approved, and denied by a policy that came meanwhile: refused', async () => {
+    const rig = await open()
+    rig.client.write(alter)
+    await requested(rig)
+    rig.policy.denies = true
+    rig.decide()
+    expect(rig.types()).not.toContain('approval.consumed')
+    expect(rig.bodies('command.refused')[0]?.reason).toBe('policy_denied')
+    await eventually('in its place', () => rig.atTarget().includes('cairn_refused'))
+    expect(rig.atTarget().includes('alter')).toBe(false)
   })
 
   it('one more than may wait is refused at once', async () => {

@@ -106,6 +106,11 @@ export const hold_refusals = {
     sqlstate.insufficient_privilege,
     'command refused: nobody approved it in time',
   ),
+  forbidden: refusal(
+    'policy_denied',
+    sqlstate.insufficient_privilege,
+    'command refused by a policy that came while it waited for approval',
+  ),
   cancelled: refusal(
     'approval_withdrawn',
     sqlstate.query_canceled,

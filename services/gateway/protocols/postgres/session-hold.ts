@@ -26,6 +26,8 @@ export type SessionApprovals = {
 export type SessionHoldOptions = SessionApprovals & {
   readonly session: SessionRecorder
   readonly text_bytes_max: number
+  /** Whether the policy of now does not deny it. */
+  readonly permitted: (received: ReceivedCommand) => boolean
   readonly counted: (refused: boolean) => void
   /** Gives the client a notice about the command. */
   readonly say: (command: Command, notice: Buffer) => void
@@ -87,6 +89,9 @@ export const openSessionHold = (options: SessionHoldOptions): SessionHold => {
       case 'expired':
         refuseAndResume(command, hold_refusals.expired)
         return
+      case 'forbidden':
+        refuseAndResume(command, hold_refusals.forbidden)
+        return
       case 'failed':
         waiting = null
         options.counted(true)
@@ -131,6 +136,7 @@ export const openSessionHold = (options: SessionHoldOptions): SessionHold => {
           text: shownCommand(holding),
           reason,
           terms,
+          permitted: () => options.permitted(received),
           estimate: () => options.estimate(received),
           announce: (at) => {
             if (waiting === own) options.say(command, noticeResponse(waitingNotice(at)))

@@ -175,6 +175,11 @@ export const runSession = (options: SessionOptions): Session => {
     ...options.approvals,
     session,
     text_bytes_max: options.text_bytes_max,
+    permitted: (received) => {
+      const path = state.naming.current().search_path ?? null
+      const { outcome, dry_run } = options.decide(received, path)
+      return outcome !== 'deny' || dry_run
+    },
     counted,
     say: (command, notice) => {
       if (!over) deliver(relay.say(command, notice))
