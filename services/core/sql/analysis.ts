@@ -106,6 +106,8 @@ export type SqlAnalysed = {
   readonly sets: readonly SettingChange[]
   /** Names that mean something else once the text has run. */
   readonly shifts: ShiftedNames
+  /** A relation or function is not in the catalog, or there is none. */
+  readonly unresolved: boolean
   /** How many literals the tree knows to be secrets (role passwords, user mapping options, connection strings). */
   readonly secrets: number
 }

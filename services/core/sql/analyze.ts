@@ -251,6 +251,7 @@ export const analyzeText = (
         (shifts, { findings }) => joinShifted(shifts, findings.shifts),
         nothing_shifted,
       ),
+      unresolved: found.some(({ findings }) => findings.unresolved),
       secrets: found.reduce((sum, { findings }) => sum + findings.secrets, 0),
     },
     literal_dependent:

@@ -74,6 +74,7 @@ const runs = (
   const name = parts.at(-1) ?? ''
   const found = findFunctions(walk.environment, frame.search_path, parts)
   if (found === undefined || found.length === 0) {
+    walk.unresolved = true
     const builtin = parts.length === 1 || parts.at(-2) === 'pg_catalog'
     const known = found === undefined && builtin && isHarmless(name)
     if (!known && functionEffect(name) === undefined) walk.shifts_all = true

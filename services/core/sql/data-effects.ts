@@ -61,7 +61,9 @@ const openView = (
 const namedObject = (walk: Walk, frame: Frame, node: TreeNode): string => {
   if (frame.action === 'ddl.create' && !frame.quiet) return relationName(node)
   const relation = relationOf(walk.environment, frame.search_path, node)
-  return relation === undefined ? relationName(node) : objectOf(relation)
+  if (relation !== undefined) return objectOf(relation)
+  walk.unresolved = true
+  return relationName(node)
 }
 
 export const relation: Handler = (walk, frame) => {
@@ -216,6 +218,7 @@ const write = (
   columns: readonly string[],
 ): void => {
   const relation = relationOf(walk.environment, frame.search_path, target)
+  if (relation === undefined) walk.unresolved = true
   const object = relation === undefined ? relationName(target) : objectOf(relation)
   addColumns(walk, emitData(walk, frame, action, object), columns)
   writeThrough(walk, frame, relation, action, columns)

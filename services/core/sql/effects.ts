@@ -73,6 +73,8 @@ export type Findings = {
   readonly secrets: number
   /** Names that mean something else afterwards. */
   readonly shifts: ShiftedNames
+  /** A relation or function is not in the catalog, or there is none. */
+  readonly unresolved: boolean
   /** Whether another literal in the same place could change the findings. */
   readonly literal_dependent: boolean
 }
@@ -204,6 +206,7 @@ export const findEffects = (
     prepares,
     secrets,
     shifts: all || names.size > 0 ? { all, names } : nothing_shifted,
+    unresolved: walk.unresolved,
     literal_dependent,
   }
 }

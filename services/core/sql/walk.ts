@@ -76,6 +76,8 @@ export type Walk = {
   /** Names that a query after this statement may read as something else. */
   readonly shifted: Set<string>
   shifts_all: boolean
+  /** A name is not in the catalog. */
+  unresolved: boolean
   nodes: number
   /** The frame in hand. */
   at: Frame
@@ -113,6 +115,7 @@ export const newWalk = (environment: Environment, statement: Child): Walk => {
     stack: [root],
     shifted: new Set(),
     shifts_all: false,
+    unresolved: false,
     nodes: nodes_max,
     at: root,
     secrets: 0,

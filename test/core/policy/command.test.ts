@@ -45,6 +45,7 @@ const analysed: SqlAnalysed = {
   sets: [],
   steady: true,
   shifts: nothing_shifted,
+  unresolved: false,
   secrets: 0,
 }
 

@@ -19,6 +19,7 @@ const analysis: SqlAnalysed = {
   sets: [],
   steady: true,
   shifts: nothing_shifted,
+  unresolved: false,
   secrets: 0,
 }
 

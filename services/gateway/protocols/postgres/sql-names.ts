@@ -33,7 +33,10 @@ export const nameChanges = (
 ): ResolvedStatement | 'doubt' => {
   const { names } = statement
   /** EXECUTE plans it anew where names have changed. */
-  const meant = (found: StatementText): StatementText => options.statements.again(found, naming)
+  const meant = (found: Prepared): StatementText => {
+    found.statement = options.statements.again(found.statement, naming)
+    return found.statement
+  }
   const { naming } = statement
   if (names === null) return { changes: null, statement, name: '' }
   const before: Statements[number][] = []
@@ -42,7 +45,7 @@ export const nameChanges = (
     const found = state.statements.lookup(name, state.segment)
     if (!found.found && found.doubt) return 'doubt'
     if (found.found) {
-      const known = meant(found.value.statement)
+      const known = meant(found.value)
       before.push(...known.statements)
       moves = joinMoves(moves, known.moves)
     }
@@ -53,7 +56,7 @@ export const nameChanges = (
     // The text itself may have changed the name, before or after it runs it: both meanings count.
     const found = state.statements.lookup(name, state.segment)
     if (found.found) {
-      const known = meant(found.value.statement)
+      const known = meant(found.value)
       inner.push(...known.statements)
       moves = joinMoves(moves, known.moves)
     }

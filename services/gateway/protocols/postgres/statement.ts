@@ -90,6 +90,7 @@ const no_analysis: SqlAnalysed = {
   transactions: [],
   sets: [],
   shifts: nothing_shifted,
+  unresolved: false,
   secrets: 0,
 }
 

@@ -91,6 +91,7 @@ export const readText = (run: Run, frame: Frame, span: Span): Text | 'wait' => {
     state.naming.current(),
     options.masks,
   )
+  if (statement.analysis.ok && statement.analysis.unresolved) state.naming.missed()
   if (!statement.delicate) return { statement, refusal: null }
   if (settingsInDoubt(run)) return 'wait'
   if (!state.encoding.valid(bytes))
