@@ -47,10 +47,13 @@ describe('the command', () => {
       'replay',
       'config check',
       'policy test',
+      'approvals',
+      'approve',
+      'deny',
       'topics apply',
     ])
       expect(help.stdout).toMatch(new RegExp(`^ {2}${name} {2,}\\S`, 'm'))
-    expect(help.stdout).not.toMatch(/alerts|approvals|approve|evidence|verify/)
+    expect(help.stdout).not.toMatch(/alerts|evidence|verify/)
   })
 
   it.each([
