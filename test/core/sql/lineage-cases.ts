@@ -256,7 +256,7 @@ select substr('0123456789', salary, 1), ('{1,2,3}'::int[])[salary] from people =
 select name from people p where exists (select 1 from orders o where o.person_id = p.id and o.total > 5) => name!(people.name) | 5(orders.total)
 select p.name, count(o.id) from people p left join orders o on o.person_id = p.id group by p.name having count(o.id) > 1 order by 2 desc => name!(people.name) count(orders.id) | 1(orders.id)
 select date_trunc('day', now()), count(*) from orders group by 1 order by 1 => date_trunc() count()
-create index on people (leak(ssn)) => - | opaque leak
+create index on people (leak(ssn)) => - | leak(). <- people.ssn | opaque leak
 create table t (a text default leak('x'), b int check (b > 0)) => - | opaque leak
 select count(*) from generate_series(1, 100) g where exists (select 1 from people where g <= salary) => count(people.salary) | 1(people.salary) | 100(people.salary) | rows people.salary
 select id from people where id in (select person_id from orders where total > 5) => id!(orders.person_id,people.id) | 5(orders.total)
@@ -285,4 +285,14 @@ declare c cursor for select set_config('search_path', 'x', false) => refused: se
 declare c cursor for select ssn from people; fetch c; close c; select email from people => ssn!(people.ssn) | declares c ;; - | continues c ;; - ;; email!(people.email)
 fetch c; select email from people => refused: relation people is not known
 prepare p as select ssn from people; execute p; select email from people => ssn!(people.ssn) | prepares p ;; - | continues p ;; email!(people.email)
+create index on people (id) where ssn = 'a' => - | 'a'(people.ssn)
+create unique index on people (lower(ssn || 'x'), id) where salary > 5 => - | 'x'(people.ssn) | 5(people.salary)
+alter table people alter ssn set default 'a' => - | 'a'(people.ssn)
+alter table people alter ssn set default 'a' || 'b', add z text default 'c', add check (email <> 'd') => - | 'a'(people.ssn) | 'b'(people.ssn) | 'd'(people.email)
+alter table people alter ssn drop default, alter ssn set statistics 100, alter ssn set storage plain => -
+select u from people, unnest(array[ssn, email]) u => u(people.email,people.ssn)
+select * from people p, lateral unnest(array[p.ssn, p.name]) with ordinality => id!(people.id) name!(people.name) email!(people.email) ssn!(people.ssn) salary!(people.salary) tags!(people.tags) doc!(people.doc) unnest(people.name,people.ssn) ordinality()
+alter table people add z text default 'a' check (z <> 'b'), add constraint c check (ssn <> 'd' or z = 'e') => - | 'd'(people.ssn) | 'e'(people.ssn)
+alter table people add unique (ssn), add primary key (id), add foreign key (id) references orders (id) => -
+alter table people add constraint c check (leak(ssn) = 'x') => - | leak(). <- people.ssn | 'x'(people.ssn) | opaque leak
 `

@@ -1,4 +1,4 @@
-import { child, flag, list, names, type TreeNode } from '../node.ts'
+import { child, flag, list, names, type Child, type TreeNode } from '../node.ts'
 import { newNode, valueOf, type GraphNode, type Value } from './graph.ts'
 import {
   aggregates,
@@ -64,6 +64,12 @@ export const callValue = (reading: Reading, node: TreeNode, scope: Scope): Value
   return valueOf(value)
 }
 
+/** A column, or an array that the text makes of columns. */
+const isFixed = ({ kind, node }: Child): boolean => {
+  if (kind === 'ColumnRef' || kind === 'A_Const') return true
+  return kind === 'A_ArrayExpr' && list(node, 'elements').every(isFixed)
+}
+
 /** A function that gives rows makes as many of them as its arguments say. */
 const noteRows = (
   reading: Reading,
@@ -75,6 +81,6 @@ const noteRows = (
   const spreads = spreading_functions.has(name)
   if (!spreads && !counting_functions.has(name)) return
   // How many elements a column's own array has is not what they are.
-  if (spreads && list(node, 'args').every(({ kind }) => kind === 'ColumnRef')) return
+  if (spreads && list(node, 'args').every(isFixed)) return
   scope.rows.edges.push(value)
 }

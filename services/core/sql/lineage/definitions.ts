@@ -1,12 +1,12 @@
 import type { CatalogRelation } from '../catalog.ts'
 import { child, children, flag, list, names, string, type Child, type TreeNode } from '../node.ts'
 import { functionName } from './calls.ts'
-import { readOperator } from './expressions.ts'
-import type { GraphNode } from './graph.ts'
+import { readCondition, readOperator } from './expressions.ts'
+import { newNode, valueOf, type Column, type GraphNode } from './graph.ts'
 import { functionKind } from './known-functions.ts'
 import { fail, type Reading } from './reading.ts'
 import { columnNode, relationColumns, relationPart } from './relations.ts'
-import type { Scope } from './scope.ts'
+import { emptyPart, type Scope } from './scope.ts'
 
 /** Statements that define things: they return no rows, and may give data another name or place. */
 
@@ -105,7 +105,8 @@ const readAlter = (reading: Reading, { node }: Child, scope: Scope): void => {
   const relation = relationOf(reading, target.node, scope)
   if (!relation) return
   const part = relationPart(reading, target.node, scope.setting, { name: '', columns: [] })
-  const inner: Scope = { ...scope, parts: [part] }
+  const added = addedColumns(reading, list(node, 'cmds'))
+  const inner: Scope = { ...scope, parts: [part, { ...emptyPart, columns: added }] }
   const into = `${relation.schema}.${relation.name}`
   for (const command of list(node, 'cmds')) {
     const definition = child(command.kind, command.node, 'def')
@@ -121,27 +122,59 @@ const readAlter = (reading: Reading, { node }: Child, scope: Scope): void => {
       continue
     }
     const column = string(command.node, 'name') || string(definition.node, 'colname')
-    for (const expression of expressionsOf(definition)) {
+    const own = relation.columns.find(({ name }) => name === column)
+    const target_node = own ? columnNode(reading, relation, own) : undefined
+    for (const { computes, expression } of expressionsOf(command, definition)) {
       const { node: made } = reading.readers.expression(reading, expression, inner)
       reading.values.push(made)
-      const own = relation.columns.find(({ name }) => name === column)
-      const target = own ? columnNode(reading, relation, own) : undefined
-      reading.flows.push({ into, into_column: column, node: made, target })
+      if (computes)
+        reading.flows.push({ into, into_column: column, node: made, target: target_node })
     }
   }
 }
 
-/** Expressions that a column's definition computes its values from. */
-const expressionsOf = (definition: Child): readonly Child[] => {
+/** Columns that the statement adds: its checks may name them. */
+const addedColumns = (reading: Reading, commands: readonly Child[]): readonly Column[] =>
+  commands.flatMap((command) => {
+    const definition = child(command.kind, command.node, 'def')
+    if (string(command.node, 'subtype') !== 'AT_AddColumn' || !definition) return []
+    return [{ ...valueOf(newNode(reading.budget)), name: string(definition.node, 'colname') }]
+  })
+
+type Defined = { readonly expression: Child; readonly computes: boolean }
+
+/** Expressions in what a command defines; those that compute values of the column, and checks. */
+const expressionsOf = (command: Child, definition: Child): readonly Defined[] => {
   const { kind, node } = definition
-  if (kind === 'Constraint') return [child(kind, node, 'raw_expr')].filter((at) => at !== undefined)
-  if (kind !== 'ColumnDef') return isExpression(kind) ? [definition] : []
-  const constraints = list(node, 'constraints').map((at) => child(at.kind, at.node, 'raw_expr'))
-  return [child(kind, node, 'raw_default'), ...constraints].filter((at) => at !== undefined)
+  if (computing.has(string(command.node, 'subtype')))
+    return [{ expression: definition, computes: true }]
+  const constraints = kind === 'Constraint' ? [definition] : list(node, 'constraints')
+  const found = constraints.flatMap((at): readonly Defined[] => {
+    const expression = child(at.kind, at.node, 'raw_expr')
+    const computes = string(at.node, 'contype') !== 'CONSTR_CHECK'
+    return expression ? [{ expression, computes }] : []
+  })
+  const value = kind === 'ColumnDef' ? child(kind, node, 'raw_default') : undefined
+  return value ? [{ expression: value, computes: true }, ...found] : found
 }
 
-const isExpression = (kind: string): boolean =>
-  ['A_Expr', 'FuncCall', 'ColumnRef', 'TypeCast', 'CaseExpr', 'CoalesceExpr'].includes(kind)
+/** Commands whose definition is an expression itself. */
+const computing = new Set(['AT_ColumnDefault', 'AT_CookedColumnDefault', 'AT_SetExpression'])
+
+/** What an index is over, and of which rows: its constants are compared with columns. */
+const readIndex = (reading: Reading, { node }: Child, scope: Scope): void => {
+  const target = child('IndexStmt', node, 'relation')
+  if (!target || !relationOf(reading, target.node, scope)) return
+  const part = relationPart(reading, target.node, scope.setting, { name: '', columns: [] })
+  const inner: Scope = { ...scope, parts: [part] }
+  for (const at of list(node, 'indexParams')) {
+    const expression = child(at.kind, at.node, 'expr')
+    if (!expression) continue
+    reading.values.push(reading.readers.expression(reading, expression, inner).node)
+  }
+  const where = child('IndexStmt', node, 'whereClause')
+  if (where) readCondition(reading, where, inner)
+}
 
 /** Code that runs when nobody calls it by name. */
 const hidden_code = new Set(['RuleStmt', 'CreateTrigStmt', 'CreateEventTrigStmt'])
@@ -183,7 +216,6 @@ const plain_definitions = new Set([
   'DropdbStmt',
   'GrantRoleStmt',
   'GrantStmt',
-  'IndexStmt',
   'ListenStmt',
   'LockStmt',
   'NotifyStmt',
@@ -207,6 +239,9 @@ export const readDefinition = (reading: Reading, at: Child, scope: Scope): void 
       return
     case 'AlterObjectSchemaStmt':
       readMove(reading, at, scope)
+      return
+    case 'IndexStmt':
+      readIndex(reading, at, scope)
       return
     case 'AlterTableStmt':
       readAlter(reading, at, scope)

@@ -31,12 +31,26 @@ const isPlainType = ({ kind, node }: Child): boolean => {
     : first === 'pg_catalog' && plain_types.has(second)
 }
 
+/** A column as it is, of a type that came with the server and is no row. */
+const isPlainColumn = (reading: Reading, at: Child, scope: Scope): boolean => {
+  const { node, direct } = reading.readers.expression(reading, at, scope)
+  const { sources } = reach(reading.budget, node, { bonds: false })
+  const types = [...sources].map(
+    ({ relation, column }) =>
+      relation.columns.find(({ name }) => name === column)?.type_oid ?? own_types_from,
+  )
+  return (
+    direct && types.length > 0 && types.every((oid) => oid < own_types_from && !of_rows.has(oid))
+  )
+}
+
 /** Elements that are no rows for sure. */
-const isScalar = (at: Child): boolean => {
+const isScalar = (reading: Reading, at: Child, scope: Scope): boolean => {
   if (at.kind === 'A_Const') return true
   if (at.kind === 'TypeCast') return isPlainType(at)
+  if (at.kind === 'ColumnRef') return isPlainColumn(reading, at, scope)
   if (at.kind !== 'A_ArrayExpr') return false
-  return list(at.node, 'elements').every(isScalar)
+  return list(at.node, 'elements').every((element) => isScalar(reading, element, scope))
 }
 
 export const isScalarArray = (reading: Reading, at: Child, scope: Scope): boolean => {
@@ -44,22 +58,11 @@ export const isScalarArray = (reading: Reading, at: Child, scope: Scope): boolea
     case 'TypeCast':
       return isPlainType(at)
     case 'A_ArrayExpr':
-      return isScalar(at)
+      return isScalar(reading, at, scope)
     case 'FuncCall':
       return array_functions.has(functionName(at.node).name)
-    case 'ColumnRef': {
-      const { node, direct } = reading.readers.expression(reading, at, scope)
-      const { sources } = reach(reading.budget, node, { bonds: false })
-      const types = [...sources].map(
-        ({ relation, column }) =>
-          relation.columns.find(({ name }) => name === column)?.type_oid ?? own_types_from,
-      )
-      return (
-        direct &&
-        types.length > 0 &&
-        types.every((oid) => oid < own_types_from && !of_rows.has(oid))
-      )
-    }
+    case 'ColumnRef':
+      return isPlainColumn(reading, at, scope)
     default:
       return false
   }
