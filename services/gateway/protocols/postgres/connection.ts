@@ -173,6 +173,8 @@ const recordEnd = async (
   summary: SessionSummary,
   before: () => void = () => undefined,
 ): Promise<void> => {
+  // Also when the trail takes nothing any more: the credential ends with its session.
+  void admission.credential.revoke()
   try {
     before()
     admission.lease.end()
