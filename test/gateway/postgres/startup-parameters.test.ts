@@ -54,6 +54,7 @@ describe('what a client asks for in its startup message', () => {
     expect(!isStartupRefusal(beside) && beside.parameters.get('options')).toBe('-c work_mem=1MB')
     expect(request({})).toMatchObject({ stated_run: '' })
     expect(request({ 'cairn.runs': '7' })).toMatchObject({ reason: 'parameter_refused' })
+    expect(request({ 'cairn.run': '7'.repeat(129) })).toMatchObject({ reason: 'parameter_refused' })
     expect(request({ options: '-c cairn.ran=7' })).toMatchObject({ reason: 'parameter_refused' })
   })
 

@@ -1,18 +1,17 @@
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
-import type { Context } from '#core/events/types.ts'
 import type { Config } from '#lib/config/schema.ts'
 import { CairnError } from '#lib/error.ts'
 import type { Logger } from '#lib/logger.ts'
 import { peerAddress } from '#lib/peer-address.ts'
 import type { Holds } from '../../approvals/holds.ts'
 import type { Recorder, SessionRecorder } from '../../recorder/port.ts'
-import { sessionContext } from '../../session-context.ts'
 import { admit, type Admission, type AdmissionDeps, type Progress } from './admission.ts'
 import { authenticationOk, backendKeyData, readyForQuery } from './backend-writes.ts'
 import type { CancelKeys } from './cancel.ts'
 import type { Catalogs } from './catalog/catalogs.ts'
 import { openSessionNaming } from './catalog/session-naming.ts'
+import { contextOf, recordRefusal, recordStart } from './connection-records.ts'
 import { errorResponse } from './errors.ts'
 import { estimated, type Estimator } from './estimate.ts'
 import { close_timeout_ms, linger_ms } from './limits.ts'
@@ -21,8 +20,7 @@ import { auditUnavailable, Refused, startRefused, targetRefused } from './refuse
 import { runSession, type Session, type SessionSummary } from './session.ts'
 import { openSessionCancel } from './session-cancel.ts'
 import { endWithToken } from './session-token.ts'
-import { endCredential, giveBack, recordIssued } from './session-credential.ts'
-import { hideTokens } from './shown-tokens.ts'
+import { endCredential, giveBack } from './session-credential.ts'
 import { startClient, type ClientStart, type ClientStream } from './startup.ts'
 import { newSessionState } from './state.ts'
 import type { StatementReader } from './statement.ts'
@@ -66,41 +64,6 @@ type Connection = {
   /** The handshake is over: its timer stops. */
   readonly admitted: () => void
 }
-
-/** A string that came from the client, without tokens. */
-const shown = ({ progress }: Connection, text: string): string =>
-  hideTokens(text, progress.shown_password)
-
-const contextOf = (connection: Connection): Context => {
-  const { deps, progress } = connection
-  const { peer, target } = progress
-  return sessionContext({
-    deployment: deps.config.deployment,
-    gateway: deps.gateway_name,
-    identity: progress.identity,
-    peer: { ...peer, client_software: shown(connection, peer.client_software) },
-    target:
-      target === null
-        ? null
-        : {
-            ...target,
-            database: shown(connection, target.database),
-            role: shown(connection, target.role),
-          },
-  })
-}
-
-/** Startup parameters for the record: custom settings may hold anything, so only their names are kept. */
-const recordedSettings = (
-  connection: Connection,
-  settings: ReadonlyMap<string, string>,
-): Record<string, string> =>
-  Object.fromEntries(
-    [...settings].map(([name, value]) => [
-      shown(connection, name),
-      name.includes('.') ? '' : shown(connection, value.toWellFormed()),
-    ]),
-  )
 
 /** A session whose records have begun. */
 type OpenSession = {
@@ -146,24 +109,6 @@ const reachTarget = async (admission: Admission, signal: AbortSignal): Promise<U
   const connected = await connectUpstream(upstreamRequest(admission, signal))
   if (!connected.ok) throw targetRefused(connected, admission.decision.rules)
   return connected.upstream
-}
-
-const recordStart = (
-  connection: Connection,
-  start: SessionStart,
-  { request, credential, decision }: Admission,
-): SessionRecorder => {
-  const session = connection.deps.recorder.openSession(contextOf(connection), {
-    protocol_version: `3.${start.minor}`,
-    parameters: recordedSettings(connection, request.settings),
-    decision: 'allow',
-    rules: decision.rules,
-    policy_digest: decision.policy_digest,
-    credential: credential.name,
-    target_user: credential.user,
-  })
-  recordIssued(session, credential)
-  return session
 }
 
 /** Records the end of a session: the last thing that is minted in it. */
@@ -311,7 +256,7 @@ const openSession = async (
   let upstream: Upstream | null = null
   try {
     upstream = await reachTarget(admission, signal)
-    const session = recordStart(connection, start, admission)
+    const session = recordStart(connection, start.minor, admission)
     admission.lease.bind(session.id.toString('hex'))
     return { admission, upstream, session, started_ms: now_ms() }
   } catch (error) {
@@ -346,32 +291,6 @@ const serveSession = async (connection: Connection, start: SessionStart): Promis
   connection.admitted()
   if (start.stream.destroyed) await abandon(deps, open, 'client_closed')
   else await runOpenSession(connection, start, open)
-}
-
-const recordRefusal = (
-  connection: Connection,
-  refusal: Pick<Refused, 'reason' | 'detail' | 'rules'> & Partial<Pick<Refused, 'differences'>>,
-): void => {
-  const { deps, progress } = connection
-  deps.outcome(refusal.reason)
-  try {
-    deps.recorder.append('session.refused', contextOf(connection), {
-      reason: refusal.reason,
-      detail: shown(connection, refusal.detail.toWellFormed()),
-      requested_target: shown(connection, progress.requested_target).slice(0, 256),
-      requested_role: shown(connection, progress.requested_role).slice(0, 256),
-      rules: refusal.rules,
-      differences: (refusal.differences ?? []).map(({ field, expected, actual }) => ({
-        field,
-        expected,
-        actual: shown(connection, actual),
-      })),
-    })
-    // Nobody waits for it: the refusal stands whether or not it can be recorded.
-    deps.recorder.durable().catch(() => undefined)
-  } catch (error) {
-    deps.logger.warn({ err: error, reason: refusal.reason }, 'a refusal could not be recorded')
-  }
 }
 
 const closeSoon = (stream: ClientStream): void => {

@@ -128,6 +128,7 @@ export const writeOptions = (settings: readonly (readonly [string, string])[]): 
 /** What a client can say to the gateway itself: it goes no further. */
 const own_prefix = 'cairn.'
 const run_setting = 'cairn.run'
+const run_chars_max = 128
 
 const settingRefusal = (name: string, value: string): StartupRefusal | null => {
   const key = name.toLowerCase()
@@ -145,6 +146,11 @@ const settingRefusal = (name: string, value: string): StartupRefusal | null => {
     return {
       reason: 'parameter_refused',
       detail: `the startup parameter "${key.slice(0, 63)}" is unknown; "${run_setting}" is known`,
+    }
+  if (key === run_setting && value.length > run_chars_max)
+    return {
+      reason: 'parameter_refused',
+      detail: `"${run_setting}" is longer than ${run_chars_max} characters`,
     }
   if (key === 'client_encoding' && !encodingIsSafe(value))
     return {
