@@ -4,12 +4,9 @@ import { addTag, completion, tagFits, type Command } from './command.ts'
 import { clientEncoding } from './encoding.ts'
 import { errorResponse, readErrorFields } from './errors.ts'
 import { settle, type Entry } from './in-flight.ts'
-import type { ResultMask } from './masking/column-session.ts'
 import type { MaskSession } from './masking/mask-session.ts'
-import { readCopyOut, type CopyMask } from './masking/copy-mask.ts'
+import { openMaskedAnswers, type MaskedAnswers } from './masking/masked-answers.ts'
 import { openMaskedRows, type MaskedRows } from './masking/masked-rows.ts'
-import type { RowMask } from './masking/row-mask.ts'
-import { readRowShape, withFormats } from './masking/row-shape.ts'
 import { openRelayOutput } from './relay-output.ts'
 import { maskText, openSecretMask } from './secret-bytes.ts'
 import { encodingIsSafe } from './startup-parameters.ts'
@@ -61,6 +58,9 @@ export const replaced_statement =
 /** Severities after which the server closes the connection. */
 const fatal = new Set(['FATAL', 'PANIC'])
 
+/** The target's half of a session in which something is masked. */
+type MaskedHalf = { readonly rows: MaskedRows; readonly answers: MaskedAnswers }
+
 /** Opens the target's half of a session. */
 export const openRelay = (options: RelayOptions): Relay => {
   const { state, recorder, now_ms, masks } = options
@@ -74,10 +74,6 @@ export const openRelay = (options: RelayOptions): Relay => {
   let owner: Command | null = null
   /** The message in hand answers what the client did not ask. */
   let hidden = false
-  /** The masking of the rows that come next, and whose they are. */
-  let rowMask: RowMask | null = null
-  let rowEntry: Entry | null = null
-  let copyMask: CopyMask | null = null
   /** What the gateway itself has to say. */
   let sayings: { readonly command: Command; readonly message: Buffer }[] = []
 
@@ -92,7 +88,11 @@ export const openRelay = (options: RelayOptions): Relay => {
     complete,
     counts: masks?.counts ?? null,
   })
-  const maskedRows = masks === null ? null : openMaskedRows(output, secretMask)
+  const openMaskedHalf = (session: MaskSession): MaskedHalf => {
+    const rows = openMaskedRows(output, secretMask)
+    return { rows, answers: openMaskedAnswers(session, rows, () => state.naming.current()) }
+  }
+  const masked = masks === null ? null : openMaskedHalf(masks)
 
   const end = (command: Command, status: Command['status'] | null): void => {
     if (command.completed || command.ended_ms > 0) return
@@ -319,114 +319,42 @@ export const openRelay = (options: RelayOptions): Relay => {
   const forward = (piece: BackendPiece): void => {
     const { buffer, start, end } = piece
     const secrets = owner?.secrets ?? null
-    const masked = secrets === null ? null : secretMask.mask(secrets, piece)
-    if (masked === null) output.note(buffer, start, end, owner)
-    else output.note(masked.bytes, 0, masked.bytes.length, owner, masked.count)
+    const copy = secrets === null ? null : secretMask.mask(secrets, piece)
+    if (copy === null) output.note(buffer, start, end, owner)
+    else output.note(copy.bytes, 0, copy.bytes.length, owner, copy.count)
     output.pass(buffer, start, end)
   }
 
-  /** Which statement of its command an entry is at. */
-  const statementOf = ({ command, kind }: Entry): number =>
-    kind === 'query' ? (command?.statements_done ?? 0) : 0
-
-  /** What column rules say of the result that comes next. */
-  const resultOf = (head: Entry): ResultMask | null =>
-    head.command?.mask?.results[statementOf(head)] ?? null
-
-  /** CopyOutResponse: the data that follows is masked by the statement's own options. */
-  const openCopy = (session: MaskSession, piece: BackendPiece, head: Entry | null): void => {
-    const out = readCopyOut(piece.buffer, piece.start, piece.end)
-    const format = head?.command?.mask?.copies[head === null ? 0 : statementOf(head)] ?? null
-    if (
-      head === null ||
-      out === null ||
-      format === null ||
-      out.binary !== (format.kind === 'binary')
-    )
-      fault = 'the target copies what was not asked'
-    else copyMask = session.copyOut(format, out.columns, resultOf(head))
-  }
-
-  const takeCopyData = (rows: MaskedRows, piece: BackendPiece, head: Entry | null): void => {
-    const { buffer, start, end } = piece
-    owner = head?.command ?? null
-    const masked = copyMask?.mask(buffer, start, end) ?? (copyMask === null ? 'broken' : null)
-    if (masked === 'broken') fault = 'the target sent COPY data that does not fit its statement'
-    else if (masked === null) rows.keep(buffer, start, end, owner)
-    else rows.put(masked, owner)
-  }
-
-  /** The masking of an Execute's rows: described before, in the formats that Bind asked for. */
-  const masksOf = (head: Entry | null): RowMask | null => {
-    if (masks === null || head === null) return null
-    if (rowEntry === head) return rowMask
-    const { portal } = head
-    const shape = portal?.prepared.shape ?? null
-    const formatted = shape === null ? null : withFormats(shape, portal?.formats ?? [])
-    rowEntry = head
-    rowMask =
-      formatted === null ? null : masks.rows(formatted, resultOf(head), state.naming.current())
-    return rowMask
-  }
-
-  /** RowDescription: kept for the rows that follow it, now or at an Execute. */
-  const keepShape = (piece: BackendPiece, head: Entry | null): void => {
-    if (masks === null || head === null) return
-    const shape =
-      piece.type === backend.no_data ? [] : readRowShape(piece.buffer, piece.start, piece.end)
-    if (shape === null) {
-      fault = 'the target sent a row description that is none'
-      return
-    }
-    if (head.kind === 'query') {
-      rowEntry = head
-      rowMask = masks.rows(shape, resultOf(head), state.naming.current())
-    } else if (head.asked !== null) head.asked.shape = shape
-  }
-
   /** A message of a masked session: whole, since they are collected. */
-  const takeMasked = (session: MaskSession, piece: BackendPiece): void => {
-    const rows = maskedRows!
+  const takeMasked = (session: MaskedHalf, piece: BackendPiece): void => {
+    const { rows, answers } = session
     const head = inFlight.head()
-    const { type, buffer, start, end } = piece
-    switch (type) {
-      case backend.data_row: {
+    switch (piece.type) {
+      case backend.data_row:
+      case backend.copy_data:
         owner = head?.command ?? null
         if (head !== null && head.batch > batch) batch = head.batch
-        const mask = masksOf(head)
-        if (mask === null || owner === null) fault = 'the target sent rows that nothing describes'
-        else if (!rows.row(mask, buffer, start, end, owner))
-          fault = 'the target sent a row that does not fit its description'
+        fault =
+          piece.type === backend.data_row ? answers.row(piece, head) : answers.copyData(piece, head)
         return
-      }
       case backend.error:
       case backend.notice:
-      case backend.notification: {
-        const masked = session.message(buffer, start, end, head?.command?.mask ?? null)
+      case backend.notification:
         rows.settle()
-        takeWhole(
-          masked === null ? piece : { ...piece, buffer: masked, start: 0, end: masked.length },
-        )
-        return
-      }
-      case backend.copy_data:
-        takeCopyData(rows, piece, head)
+        takeWhole(answers.message(piece, head))
         return
       case backend.copy_out:
-        openCopy(session, piece, head)
-        rows.settle()
-        takeWhole(piece)
-        return
+        fault = answers.copyOpened(piece, head)
+        break
       case backend.row_description:
       case backend.no_data:
-        keepShape(piece, head)
-        rows.settle()
-        takeWhole(piece)
-        return
+        fault = answers.described(piece, head)
+        break
       default:
-        rows.settle()
-        takeWhole(piece)
+        break
     }
+    rows.settle()
+    if (fault === null) takeWhole(piece)
   }
 
   const takeWhole = (piece: BackendPiece): void => {
@@ -441,13 +369,13 @@ export const openRelay = (options: RelayOptions): Relay => {
   }
 
   const take = (piece: BackendPiece): void => {
-    if (masks === null) takeWhole(piece)
-    else takeMasked(masks, piece)
+    if (masked === null) takeWhole(piece)
+    else takeMasked(masked, piece)
   }
 
   const begin = (): void => {
     output.begin()
-    maskedRows?.begin()
+    masked?.rows.begin()
     ready = false
   }
 
@@ -456,14 +384,14 @@ export const openRelay = (options: RelayOptions): Relay => {
     const said = sayings
     sayings = []
     for (const { command, message } of said) {
-      maskedRows?.settle()
+      masked?.rows.settle()
       output.note(message, 0, message.length, command)
       output.pass(message, 0, message.length)
     }
   }
 
   const relayed = (): Relayed => {
-    maskedRows?.settle()
+    masked?.rows.settle()
     output.flushNotes()
     return { ...output.finish(), batch, fault, ready }
   }

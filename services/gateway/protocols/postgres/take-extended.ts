@@ -146,6 +146,9 @@ const takeMembers = (run: Run, portal: Portal): Item[] => {
   return members
 }
 
+/** Statements whose result a server never lets change; that of a FETCH, an EXECUTE or a SHOW is what they name when they run. */
+const described_once = new Set(['select', 'insert', 'update', 'delete', 'merge'])
+
 /**
  * What is masked in rows depends on their description. Where the client has not asked for one, and does not do so on the way, the gateway asks
  * before the Execute.
@@ -159,7 +162,8 @@ const describeFirst = (
   const { state, options } = run
   if (options.masks === null || portal === null) return null
   const { prepared } = portal
-  const certain = isCertain(state, state.statements, prepared)
+  const certain =
+    described_once.has(prepared.statement.verb) && isCertain(state, state.statements, prepared)
   const asks = members.some(({ type }) => type === frontend.describe)
   if (asks || (prepared.shape !== null && certain)) return null
   const buffer = describePortalMessage(Buffer.from(portal.name, 'latin1'))
