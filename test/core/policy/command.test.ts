@@ -257,6 +257,16 @@ describe('opaque actions', () => {
     expect(decideAll([rule('a')], command).outcome).toBe('deny')
   })
 
+  it('are not the calls of harmless builtins, which need no rule and may be denied all the same', () => {
+    const reader = rule('a', { actions: ['select'] })
+    expect(outcome([reader], 'select upper(name), now() from people')).toBe('allow')
+    const no = rule('no', { effect: 'deny', actions: ['call:pg_sleep', 'call:pg_advisory_*'] })
+    expect(outcome([reader], 'select pg_sleep(1)')).toBe('allow')
+    expect(outcome([reader, no], 'select pg_sleep(1)')).toBe('deny')
+    expect(outcome([reader, no], 'select pg_catalog.pg_advisory_lock(1)')).toBe('deny')
+    expect(outcome([reader], 'select my_own(1)')).toBe('deny')
+  })
+
   it('of a function are not allowed by naming another one that has been read', () => {
     const command = effectCommand(effectOn('call:refund', 'refund'), effectOn('unknown', 'other'))
     expect(decideAll([rule('a', { actions: ['call:*'] })], command).outcome).toBe('deny')
