@@ -17,6 +17,7 @@ export const planted_schema = `
   insert into orders values (1, 'lamp'), (2, 'chair');
   create table people (id int primary key, name text, email text, ssn text, salary int, note text);
   insert into people values (1, 'ana', '${planted.email}', '${planted.ssn}', ${planted.salary}, '${planted.note}');
+  insert into people (id, name, email) values (2, 'ben', 'shown@open.example');
   create table wages (id int, amount int);
   insert into wages values (1, ${planted.wage});
   create view wage_view as select amount from wages;
@@ -62,10 +63,16 @@ export type AttackParts = {
   readonly postgres: TestPostgres
   readonly ci: LocalIssuer
   readonly people: LocalIssuer
+  readonly syslog_port: number
 }
 
 /** One target. Behind every role stands its superuser, so that nothing but Cairn says no. */
-export const attackConfig = ({ postgres, ci, people }: AttackParts): Record<string, unknown> => ({
+export const attackConfig = ({
+  postgres,
+  ci,
+  people,
+  syslog_port,
+}: AttackParts): Record<string, unknown> => ({
   deployment: 'attacks',
   issuers: [
     ci.config('ci', { clock_skew_s: 0 }),
@@ -141,6 +148,9 @@ export const attackConfig = ({ postgres, ci, people }: AttackParts): Record<stri
         columns: ['people.email', 'people.ssn', 'people.salary', 'people.note'],
       },
     ],
+  },
+  forward: {
+    sinks: [{ name: 'siem', transport: 'tcp', host: '127.0.0.1', port: syslog_port }],
   },
   api: {
     roles: [

@@ -2,6 +2,7 @@ import { Client } from 'pg'
 import { openLog, type LogConfig } from '#lib/log/open.ts'
 import type { Log } from '#lib/log/port.ts'
 import { startCairn, type RunningCairn } from '../support/cairn.ts'
+import { startCollector } from '../support/collector.ts'
 import { eventually } from '../support/eventually.ts'
 import { localIssuer, type LocalIssuer } from '../support/local-issuer.ts'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
@@ -37,6 +38,8 @@ export interface Ground extends AsyncDisposable {
   heard(application: string): Promise<readonly string[]>
   /** Rows of a query at ClickHouse's HTTP interface. */
   query<T extends object>(sql: string): Promise<readonly T[]>
+  /** What a SIEM was sent so far. */
+  syslog(): Buffer
   /** Calls the API as whoever has the token. */
   api(path: string, token: string, init?: RequestInit): Promise<{ status: number; body: unknown }>
 }
@@ -71,7 +74,8 @@ export const startGround = async (options: GroundOptions = {}): Promise<Ground> 
   await direct.query(planted_schema)
   const ci = stack.use(await localIssuer('github'))
   const people = stack.use(await localIssuer('generic'))
-  const config = attackConfig({ postgres, ci, people })
+  const siem = stack.use(await startCollector())
+  const config = attackConfig({ postgres, ci, people, syslog_port: siem.port })
   for (const [section, values] of Object.entries(options.config ?? {}))
     config[section] = { ...(config[section] as object | undefined), ...values }
   const cairn = stack.use(await startCairn({ config }))
@@ -141,6 +145,7 @@ export const startGround = async (options: GroundOptions = {}): Promise<Ground> 
         .filter((statement) => statement.application === application)
         .map(({ text }) => text),
     query: (sql) => clickhouseQuery(cairn.ports['clickhouse'] ?? 0, sql),
+    syslog: () => siem.received(),
     api: async (path, token, init = {}) => {
       const response = await fetch(`http://127.0.0.1:${cairn.ports['api']}${path}`, {
         ...init,

@@ -4,12 +4,13 @@ import { startGround } from './ground.ts'
 import { attack_table, tryAttack } from './table.ts'
 
 /**
- * `npm run attacks [-- GROUP...]`: runs the attack list against a whole Cairn and prints the table: attack, what became of it, where
+ * `npm run attacks [-- --match TEXT] [GROUP...]`: runs the attack list against a whole Cairn and prints the table: attack, what became of it, where
  * that shows. Ends with 1 when a row is not as it must be.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    match: { type: 'string', default: '' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -46,7 +47,7 @@ const main = async (): Promise<number> => {
   const rows: Row[] = []
   for (const { group, attacks } of attack_table) {
     if (positionals.length > 0 && !positionals.includes(group)) continue
-    for (const attack of attacks) {
+    for (const attack of attacks.filter((one) => one.attack.includes(values.match))) {
       const row = await tryAttack(ground, group, attack)
       if (!row.good && !values.json) console.error(`not as it must be: ${row.attack}: ${row.where}`)
       rows.push(row)
@@ -58,6 +59,6 @@ const main = async (): Promise<number> => {
 }
 
 if (values.help || unknown.length > 0) {
-  console.log(`npm run attacks -- [--json] [${groups.join(' | ')}]...`)
+  console.log(`npm run attacks -- [--match TEXT] [--json] [${groups.join(' | ')}]...`)
   process.exitCode = values.help ? 0 : 2
 } else process.exitCode = await main()

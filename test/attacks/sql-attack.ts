@@ -13,12 +13,16 @@ export const ofType = <Type extends RecordedEvent['type']>(
 ): Of<Type>[] => events.filter((event): event is Of<Type> => event.type === type)
 
 /** Says something in a session; returns the answers. */
-export type Say = (client: WireClient, session: AttackSession) => Promise<readonly Answer[]>
+export type Say = (
+  client: WireClient,
+  session: AttackSession,
+  ground: Ground,
+) => Promise<readonly Answer[]>
 
 /** One Query after another, each answered before the next. */
 export const queries =
-  (...texts: readonly string[]): Say =>
-  async (client) => {
+  (...texts: readonly string[]) =>
+  async (client: WireClient): Promise<readonly Answer[]> => {
     const answers: Answer[] = []
     for (const text of texts) {
       client.send(wire.query(text))
@@ -96,7 +100,9 @@ export const sqlAttack = (given: SqlAttack): Attack => ({
   how: async (ground: Ground) => {
     const { leaks = [], must_not_run } = given
     const session = await ground.open(given.role, { parameters: given.parameters ?? {} })
-    const answers = await given.say(session.client, session).catch(() => session.client.closed())
+    const answers = await given
+      .say(session.client, session, ground)
+      .catch(() => session.client.closed())
     const events = await session.end()
     const got = bytesOf(answers)
     const shown = leaks.find((leak) => got.includes(leak))

@@ -80,15 +80,12 @@ export const hiding: readonly Attack[] = [
     expect: ['refused'],
     how: async (ground) => {
       const session = await ground.open('writer')
-      await queries("select repeat('x', 1000) from generate_series(1, 20000)")(
-        session.client,
-        session,
-      )
+      await queries("select repeat('x', 1000) from generate_series(1, 20000)")(session.client)
       for (let i = 0; i < 10; i++) {
         session.client.send(...Array.from({ length: 100 }, () => wire.query('select 1')))
         await session.client.ready(100)
       }
-      await queries('drop table orders')(session.client, session)
+      await queries('drop table orders')(session.client)
       const events = await session.end()
       const count = ofType(events, 'command.received').length
       const found = verdict(events)
