@@ -162,6 +162,9 @@ describe('column rules', () => {
       `select pg_notify('c', email) from people`,
       `copy people to program 'cat'`,
       `create materialized view copied as select email from people`,
+      `create view renamed as select email as mail from people`,
+      `alter table people rename column email to mail`,
+      `alter table people rename to folk`,
     ])
       expect([text, await refused(text)]).toMatchObject([
         text,
