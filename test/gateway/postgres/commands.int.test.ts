@@ -152,6 +152,25 @@ describe('every execution is a command', () => {
     })
   })
 
+  it('a FETCH carries the effects of the portal that Bind made', async () => {
+    const { records } = await played(async (client) => {
+      client.send(
+        wire.query('create temp table z (a int)'),
+        wire.query('begin'),
+        wire.parse('delete from z returning a', 's'),
+        wire.bind([], 's', 'a.p'),
+        wire.sync(),
+        wire.query('fetch all from "a.p"'),
+      )
+      await client.ready(4)
+    })
+    const command = ofType(records, 'command.received').find(({ text }) => text.startsWith('fetch'))
+    expect(command).toMatchObject({ pure_read: false })
+    expect(
+      command?.statements.flatMap(({ effects }) => effects.map(({ action }) => action)),
+    ).toContain('delete')
+  })
+
   it('Parse, Bind, Describe and Close without an Execute are commands of their own', async () => {
     const { records } = await played(async (client) => {
       client.send(wire.parse('select 1', 'a'), wire.describe('S', 'a'), wire.sync())

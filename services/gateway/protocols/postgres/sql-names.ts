@@ -4,7 +4,7 @@ import type { Run } from './batch.ts'
 import type { PendingChange } from './in-flight.ts'
 import type { Prepared } from './prepared.ts'
 import type { SessionState } from './state.ts'
-import { anything_moves, type NameAction, type StatementText } from './statement.ts'
+import { anything_moves, nameKey, type NameAction, type StatementText } from './statement.ts'
 
 /** What a text does to the names of prepared statements, statement by statement, and what it really runs. */
 export type ResolvedStatement = {
@@ -24,10 +24,54 @@ const opaque: Statements = [
 
 /**
  * Follows SQL's own PREPARE, EXECUTE and DEALLOCATE, which share their names with the protocol's prepared statements. The target logs
- * an EXECUTE by its own text, and so does the record; the effects of the statement it runs are added to its own.
+ * an EXECUTE by its own text, and so does the record; the effects of the statement it runs are added to its own, as are those of a portal
+ * that FETCH reads.
  * `doubt`: the name's meaning hangs on answers that are due.
  */
 export const nameChanges = (
+  run: Pick<Run, 'state' | 'options'>,
+  statement: StatementText,
+): ResolvedStatement | 'doubt' => {
+  const resolved = preparedChanges(run, statement)
+  if (resolved === 'doubt') return 'doubt'
+  const fetched = fetchedBy(run.state, statement)
+  if (fetched === 'doubt') return 'doubt'
+  if (fetched.length === 0) return resolved
+  return { ...resolved, statement: withFetched(resolved.statement, fetched) }
+}
+
+/** The name that FETCH or MOVE gives, as the protocol writes it. */
+const cursorName = (object: string): string =>
+  nameKey(object.startsWith('"') ? object.slice(1, -1).replaceAll('""', '"') : object)
+
+/** Statements of portals that Bind made and this fetches from: what they do is done then (a DELETE with RETURNING, a function). */
+const fetchedBy = (
+  state: SessionState,
+  statement: StatementText,
+): readonly StatementText[] | 'doubt' => {
+  const fetched: StatementText[] = []
+  for (const { verb, effects } of statement.statements) {
+    if (verb !== 'cursor.fetch') continue
+    for (const { object } of effects) {
+      const found = state.portals.lookup(cursorName(object), state.segment)
+      if (!found.found && found.doubt) return 'doubt'
+      if (found.found) fetched.push(found.value.prepared.statement)
+    }
+  }
+  return fetched
+}
+
+const withFetched = (
+  statement: StatementText,
+  fetched: readonly StatementText[],
+): StatementText => ({
+  ...statement,
+  pure_read: false,
+  moves: fetched.reduce((moves, { moves: own }) => joinMoves(moves, own), statement.moves),
+  statements: [...statement.statements, ...fetched.flatMap(({ statements }) => statements)],
+})
+
+const preparedChanges = (
   { state, options }: Pick<Run, 'state' | 'options'>,
   statement: StatementText,
 ): ResolvedStatement | 'doubt' => {

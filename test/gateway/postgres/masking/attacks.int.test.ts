@@ -223,6 +223,27 @@ const attacks: readonly Attack[] = [
     ],
   ],
   [
+    'a path set by a portal that SQL fetches from',
+    [
+      other_path,
+      query('begin'),
+      [
+        wire.parse(`select set_config('search_path', 'public', false)`, 's'),
+        wire.bind([], 's', 'p'),
+        wire.sync(),
+      ],
+      [
+        wire.parse('fetch p'),
+        wire.bind(),
+        wire.execute(),
+        wire.parse(hidden),
+        wire.bind(),
+        wire.execute(),
+        wire.sync(),
+      ],
+    ],
+  ],
+  [
     'a statement parsed under another path',
     [
       other_path,
