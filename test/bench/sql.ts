@@ -1,6 +1,9 @@
 import { firstVerb, type SqlAnalysis } from '#core/sql/analysis.ts'
-import { analyzeText } from '#core/sql/analyze.ts'
+import { analyzeText, sql_limits } from '#core/sql/analyze.ts'
 import { createSqlAnalyzer } from '#core/sql/analyzer.ts'
+import { createCatalog } from '#core/sql/catalog-index.ts'
+import { newDefinitionCache } from '#core/sql/database-environment.ts'
+import type { Naming } from '#core/sql/naming.ts'
 import { loadSqlParser } from '#core/sql/parser.ts'
 import { redactSecrets } from '#core/sql/redaction.ts'
 import type { PolicyCommand } from '#core/policy/command-evaluation.ts'
@@ -87,12 +90,49 @@ const command = (text: string, analysis: SqlAnalysis): PolicyCommand => ({
   parameters: [],
 })
 
+const seen = (index: number): string => `SELECT total FROM shown WHERE id = ${index % 100_000}`
+
+const relation = (oid: number, name: string, columns: string, definition: string | null) =>
+  ({
+    oid,
+    schema: 'public',
+    name,
+    kind: definition === null ? 'table' : 'view',
+    columns: columns
+      .split(' ')
+      .map((column, at) => ({ name: column, number: at + 1, type_oid: 23, generated: null })),
+    definition,
+    parents: [],
+  }) as const
+
+/** A database of ten thousand tables, two views among them. */
+const naming: Naming = {
+  catalog: createCatalog({
+    version: 1,
+    relations: [
+      ...Array.from({ length: 10_000 }, (_, at) => relation(at + 1, `t${at}`, 'id a b c d', null)),
+      relation(20_001, 'pgbench_accounts', 'aid bid abalance filler', null),
+      relation(20_002, 'kept', 'id a', 'SELECT t1.id, t1.a FROM public.t1 WHERE t1.b > 0'),
+      relation(
+        20_003,
+        'shown',
+        'id total',
+        'SELECT k.id, t.a AS total FROM public.kept k JOIN public.t2 t ON t.id = k.id',
+      ),
+    ],
+    functions: [],
+  }),
+  search_path: ['public'],
+}
+
 const run = async (): Promise<readonly Row[]> => {
   const parser = await loadSqlParser()
   const analyzer = createSqlAnalyzer(parser)
   const set = compilePolicies(policies, 'digest')
   const session = openPolicySession(request)
   const known = analyzer.analyze(simple(0))
+  const definitions = newDefinitionCache()
+  const within = (text: string) => analyzeText(parser, text, sql_limits, naming, definitions)
   const cases: readonly (readonly [string, (index: number) => void])[] = [
     ['parse, 60 bytes', (index) => analyzeText(parser, simple(index))],
     ['parse, 700 bytes', (index) => analyzeText(parser, wide(index))],
@@ -102,6 +142,13 @@ const run = async (): Promise<readonly Row[]> => {
     ],
     ['another literal, 60 bytes', (index) => analyzer.analyze(simple(index))],
     ['another literal, 700 bytes', (index) => analyzer.analyze(wide(index))],
+    ['parse in a database, 60 bytes', (index) => within(simple(index))],
+    ['parse in a database, a view over a view', (index) => within(seen(index))],
+    [
+      'same text again, in a database',
+      () => analyzer.analyze('SELECT abalance FROM pgbench_accounts WHERE aid = $1', naming),
+    ],
+    ['another literal, in a database', (index) => analyzer.analyze(seen(index), naming)],
     ['redaction, nothing to do', (index) => redactSecrets(simple(index), known)],
     ['redaction, a password', () => redactSecrets(`alter role a password 'secret'`, known)],
     ['decision of a session, 50 policies', () => evaluateSession(set, request, now_ms)],
