@@ -121,19 +121,42 @@ export const call: Handler = (walk, frame) => {
   push(walk, frame, children(frame.kind, frame.node), { action: 'select' })
 }
 
-/** OPERATOR(schema.symbol): an operator of one's own is a function of one's own. */
-export const operator: Handler = (walk, frame) => {
-  const parts = names(list(frame.node, 'name'))
-  if (parts.length > 1 && parts[0] !== 'pg_catalog') {
-    emit(walk, 'call:operator', qualified(parts))
-    emit(walk, 'unknown', qualified(parts))
+/** Functions that are called without their names: by an operator, by a cast. */
+const callAll = (walk: Walk, frame: Frame, functions: readonly CatalogFunction[]): void => {
+  for (const found of functions) {
+    const known = follow(walk, frame, found)
+    emit(walk, `call:${found.name}`, objectOf(found))
+    if (known) continue
+    emit(walk, 'unknown', objectOf(found))
+    if (!native_languages.has(found.language)) walk.shifts_all = true
   }
-  push(walk, frame, children(frame.kind, frame.node))
 }
+
+/** An operator of one's own is a function of one's own: OPERATOR(schema.symbol), or a symbol that only such a one has. */
+const operatorIn =
+  (field: string): Handler =>
+  (walk, frame) => {
+    const parts = names(list(frame.node, field))
+    const own = walk.environment.catalog?.operators?.(parts.at(-1) ?? '') ?? []
+    if (own.length > 0 && parts[0] !== 'pg_catalog') callAll(walk, frame, own)
+    else if (parts.length > 1 && parts[0] !== 'pg_catalog') {
+      emit(walk, 'call:operator', qualified(parts))
+      emit(walk, 'unknown', qualified(parts))
+    }
+    push(walk, frame, children(frame.kind, frame.node))
+  }
+
+export const operator = operatorIn('name')
+/** `x = any (select ...)` */
+export const subLink = operatorIn('operName')
+/** ORDER BY x USING < */
+export const sortBy = operatorIn('useOp')
 
 /** Precision and length can change the tree itself (float(24) is float4, float(25) float8). */
 export const typeName: Handler = (walk, frame) => {
   if (list(frame.node, 'typmods').length > 0) walk.literal_dependent = true
+  const type = names(list(frame.node, 'names')).at(-1) ?? ''
+  callAll(walk, frame, walk.environment.catalog?.casts?.(type) ?? [])
   push(walk, frame, children(frame.kind, frame.node))
 }
 

@@ -4,7 +4,14 @@ export type CatalogContent = {
   readonly version: number
   readonly relations: Iterable<CatalogRelation>
   readonly functions: Iterable<CatalogFunction>
+  /** Symbol and OID of the function. */
+  readonly operators?: Iterable<FunctionUse>
+  /** Name of the target type and OID of the function. */
+  readonly casts?: Iterable<FunctionUse>
 }
+
+/** What calls a function without its name. */
+export type FunctionUse = { readonly by: string; readonly function: number }
 
 const isTemporary = (schema: string): boolean => /^pg_temp(?:_\d+)?$/.test(schema)
 
@@ -27,7 +34,13 @@ const schemasOf = ({ schema }: CatalogName, search_path: readonly string[]): rea
 }
 
 /** Indexes what was loaded. Where two relations have one name, the later counts. */
-export const createCatalog = ({ version, relations, functions }: CatalogContent): Catalog => {
+export const createCatalog = ({
+  version,
+  relations,
+  functions,
+  operators = [],
+  casts = [],
+}: CatalogContent): Catalog => {
   const byName = new Map<string, Map<string, CatalogRelation>>()
   const byOid = new Map<number, CatalogRelation>()
   for (const relation of relations) {
@@ -49,8 +62,26 @@ export const createCatalog = ({ version, relations, functions }: CatalogContent)
     if (same === undefined) functionsByName.set(found.name, [found])
     else same.push(found)
   }
+  const byUse = (uses: Iterable<FunctionUse>): ReadonlyMap<string, CatalogFunction[]> => {
+    const wanted = [...uses]
+    const oids = new Set(wanted.map((use) => use.function))
+    const known = new Map<number, CatalogFunction>()
+    if (oids.size > 0)
+      for (const same of functionsByName.values())
+        for (const found of same) if (oids.has(found.oid)) known.set(found.oid, found)
+    const found = new Map<string, CatalogFunction[]>()
+    for (const { by, function: oid } of wanted) {
+      const one = known.get(oid)
+      if (one !== undefined) found.set(by, [...(found.get(by) ?? []), one])
+    }
+    return found
+  }
+  const byOperator = byUse(operators)
+  const byCast = byUse(casts)
   return {
     version,
+    operators: (symbol) => byOperator.get(symbol) ?? [],
+    casts: (type) => byCast.get(type) ?? [],
     relation: (name, search_path) => {
       const schemas = byName.get(name.name)
       if (schemas === undefined) return undefined

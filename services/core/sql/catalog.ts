@@ -13,6 +13,10 @@ export interface Catalog {
   children(oid: number): readonly CatalogRelation[]
   /** Every function of a name that could be meant: along the search path when the schema is not given. */
   functions(name: CatalogName, search_path: readonly string[]): readonly CatalogFunction[]
+  /** Functions behind operators of somebody's own with this symbol, where no builtin has it. Absent: none is known. */
+  operators?(symbol: string): readonly CatalogFunction[]
+  /** Functions that casts of somebody's own to types of this name call. Absent: none is known. */
+  casts?(type: string): readonly CatalogFunction[]
 }
 
 /** A name as a statement writes it. `schema` is empty when it does not say. */

@@ -1,4 +1,4 @@
-import { call, doBlock, operator, typeName } from './call-effects.ts'
+import { call, doBlock, operator, sortBy, subLink, typeName } from './call-effects.ts'
 import type { Effect, SettingChange, TransactionControl } from './analysis.ts'
 import {
   columnRef,
@@ -120,6 +120,8 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['FuncCall', call],
   ['RangeTableSample', tableSample],
   ['A_Expr', operator],
+  ['SubLink', subLink],
+  ['SortBy', sortBy],
   ['TypeName', typeName],
   ['DeclareCursorStmt', cursor],
   ['FetchStmt', cursor],

@@ -58,6 +58,8 @@ export const withoutNames = (catalog: Catalog, { all, names }: ShiftedNames): Ca
     },
     relationByOid: (oid) => known(catalog.relationByOid(oid)),
     children: (oid) => catalog.children(oid),
+    operators: (symbol) => catalog.operators?.(symbol) ?? [],
+    casts: (type) => catalog.casts?.(type) ?? [],
     functions: (name, search_path) =>
       all || names.has(name.name) ? [] : catalog.functions(name, search_path),
   }

@@ -57,8 +57,13 @@ const plpgsql = (name: string, args: string, body: string): CatalogFunction =>
 const builtin = (name: string): CatalogFunction =>
   routine(`pg_catalog.${name}`, null, { language: 'internal', builtin: true })
 
+const shout = routine('public.shout', 'delete from audit.log; select $1')
+const to_money = routine('public.to_money', null, { language: 'c' })
+
 export const database = (): Catalog =>
   createCatalog({
+    operators: [{ by: '|||', function: shout.oid }],
+    casts: [{ by: 'coins', function: to_money.oid }],
     version: 1,
     relations: [
       relation('public.orders', 'id customer total note'),
@@ -87,6 +92,8 @@ export const database = (): Catalog =>
       }),
     ],
     functions: [
+      shout,
+      to_money,
       builtin('lower'),
       builtin('count'),
       builtin('pg_read_file'),
@@ -233,6 +240,13 @@ select anything('x') => call:anything public.anything; unknown public.anything
 select compiled() => call:compiled public.compiled; unknown public.compiled
 select total_of(total) from orders => call:total_of public.total_of; unknown public.total_of; select public.orders (total)
 select again() => call:again public.again; call:again public.again [public.again]
+select total ||| 1 from orders => call:shout public.shout; delete audit.log [public.shout]; select public.orders (total)
+select total operator(public.|||) 1 from orders => call:shout public.shout; delete audit.log [public.shout]; select public.orders (total)
+select 1 where 1 ||| any (select total from orders) => call:shout public.shout; delete audit.log [public.shout]; select public.orders (total)
+select id from orders order by id using ||| => call:shout public.shout; delete audit.log [public.shout]; select public.orders (id)
+select total::coins from orders => call:to_money public.to_money; unknown public.to_money; select public.orders (total)
+select cast(total as public.coins) from orders => call:to_money public.to_money; unknown public.to_money; select public.orders (total)
+select total + 1, total::int from orders => select public.orders (total)
 select missing(1) => call:missing missing; unknown missing
 select lo_unlink(1) => call:lo_unlink lo_unlink; unknown lo_unlink
 select pg_read_file('x') => call:pg_read_file pg_read_file; file.read pg_read_file

@@ -29,9 +29,16 @@ create materialized view app.kept as select email from app.people;
 create table app.log (at timestamptz, what text) partition by range (at);
 create table app.log_old partition of app.log for values from (minvalue) to ('2020-01-01');
 create table "Odd.Name"."a.b" (x int);
+create function app.add_up(x int, y int) returns int language sql as 'select x + y';
+create function app.same(x int, y text) returns boolean language sql as 'select true';
 create function app.twice(x int) returns int language sql as 'select x * 2';
 create function app.atomic(x int) returns int language sql begin atomic select x + 1; end;
 create function app.loud(x int) returns int language plpgsql set search_path = app, pg_temp as $$ begin return x; end $$;
+create operator app.||| (leftarg = int, rightarg = int, function = app.add_up);
+create operator app.= (leftarg = int, rightarg = text, function = app.same);
+create type app.coins as (x int);
+create function app.to_coins(x int) returns app.coins language sql as 'select row(x)::app.coins';
+create cast (int as app.coins) with function app.to_coins(int);
 create procedure app.run() language plpgsql as $$ begin perform 1; end $$;
 `
 
@@ -121,6 +128,14 @@ describe('the catalog of a database', () => {
     const builtin = catalog.functions({ schema: '', name: 'lower' }, [])
     expect(builtin.length).toBeGreaterThan(1)
     expect(builtin.every((found) => found.builtin && found.source === null)).toBe(true)
+  })
+
+  it('has what operators and casts of somebody call, where no builtin has the symbol', async () => {
+    const catalog = await loaded()
+    expect(catalog.operators?.('|||')).toMatchObject([{ schema: 'app', name: 'add_up' }])
+    expect(catalog.operators?.('=')).toEqual([])
+    expect(catalog.casts?.('coins')).toMatchObject([{ schema: 'app', name: 'to_coins' }])
+    expect(catalog.casts?.('int4')).toEqual([])
   })
 
   it('finds names along the search path as the server does', async () => {

@@ -1,10 +1,13 @@
 import { createHash, type Hash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { FunctionUse } from '#core/sql/catalog-index.ts'
 import type { CatalogFunction, CatalogRelation } from '#core/sql/catalog.ts'
 import { CairnError } from '#lib/error.ts'
 import type { SideQueries } from '../side-queries.ts'
 import {
+  castsQuery,
   functionsQuery,
+  operatorsQuery,
   readFunction,
   readRelation,
   relationsQuery,
@@ -33,6 +36,8 @@ export const catalog_limits: CatalogLimits = {
 export type LoadedCatalog = {
   readonly relations: readonly CatalogRelation[]
   readonly functions: readonly CatalogFunction[]
+  readonly operators: readonly FunctionUse[]
+  readonly casts: readonly FunctionUse[]
   /** Temporary schema by the process id of the session that has it. */
   readonly temporary: ReadonlyMap<number, string>
   readonly digest: string
@@ -103,11 +108,22 @@ export const loadCatalog = async (
     if (functions.length >= limits.functions_max) throw tooLarge('functions', limits.functions_max)
     functions.push(found)
   })
+  const readUses = async (text: string): Promise<readonly FunctionUse[]> => {
+    const rows = await queries.query(text)
+    return rows.map((row) => {
+      digest.update(row.join('\0'))
+      return { by: row[0] ?? '', function: Number(row[1]) }
+    })
+  }
+  const operators = await readUses(operatorsQuery)
+  const casts = await readUses(castsQuery)
   const temporary = server_version >= temporary_version ? await queries.query(temporaryQuery) : []
   await queries.query('commit')
   return {
     relations,
     functions,
+    operators,
+    casts,
     temporary: new Map(temporary.map(([schema, pid]) => [Number(pid), schema ?? ''])),
     digest: digest.digest('hex'),
   }

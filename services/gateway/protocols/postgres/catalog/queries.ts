@@ -94,6 +94,17 @@ export const readFunction = (row: Row): CatalogFunction => {
   }
 }
 
+/** Functions behind operators that did not come with the server, where none that did has the symbol. */
+export const operatorsQuery = `
+select o.oprname, o.oprcode::oid from pg_operator o where o.oid >= ${first_own_oid} and o.oprcode <> 0
+  and not exists (select 1 from pg_operator b where b.oid < ${first_own_oid} and b.oprname = o.oprname)
+order by o.oid limit 10000`
+
+/** Functions that casts call which did not come with the server. */
+export const castsQuery = `
+select t.typname, c.castfunc from pg_cast c join pg_type t on t.oid = c.casttarget
+where c.oid >= ${first_own_oid} and c.castfunc <> 0 order by c.oid limit 10000`
+
 /** Temporary schemas by the process id of their session; servers before 16 do not tell. */
 export const temporaryQuery = `
 select n.nspname, pg_stat_get_backend_pid(b.id) from pg_stat_get_backend_idset() as b(id)
