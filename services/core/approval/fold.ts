@@ -13,8 +13,6 @@ export type FoldedApproval = {
   readonly approval: Approval
   /** Context of the request. */
   readonly context: Context
-  /** Epoch of the process that holds the command, 16 bytes. */
-  readonly epoch: Buffer
   readonly rejections: readonly ApprovalRejected[]
 }
 
@@ -29,7 +27,6 @@ export type ApprovalRecord = {
   readonly id: string
   /** Session of the record's header, 32 bytes; all zero without. */
   readonly session: Buffer
-  readonly epoch: Buffer
 }
 
 const isApprovalEvent = (event: DecodedEvent): event is ApprovalEvent =>
@@ -46,8 +43,7 @@ export const readApprovalRecord = (value: Buffer, header: Buffer): ApprovalRecor
   if (!decoded.ok || !isApprovalEvent(decoded)) return null
   const leaf = leafHash(header).toString('hex')
   const id = decoded.type === 'approval.requested' ? leaf : decoded.event.approval.toString('hex')
-  const { session, epoch } = read.header
-  return { decoded, leaf, id, session, epoch }
+  return { decoded, leaf, id, session: read.header.session }
 }
 
 export type ApprovalFoldOptions = {
@@ -122,7 +118,7 @@ export const openApprovalFold = (options: ApprovalFoldOptions): ApprovalFold => 
   }
 
   const onRequest = (
-    { id, session, epoch }: ApprovalRecord,
+    { id, session }: ApprovalRecord,
     { time, context, approval: _none, ...body }: EventOf<'approval.requested'>,
   ): void => {
     if (entries.has(id)) return
@@ -138,7 +134,7 @@ export const openApprovalFold = (options: ApprovalFoldOptions): ApprovalFold => 
     const before = early.get(id) ?? []
     early.delete(id)
     early_count -= before.length
-    const opened = { id, context, epoch, rejections: [], approval: openApproval(request) }
+    const opened = { id, context, rejections: [], approval: openApproval(request) }
     const entry = before.reduce<FoldedApproval>(apply, opened)
     entries.set(id, entry)
     text_bytes += textBytes(entry)

@@ -85,6 +85,8 @@ export interface Holds {
   open(held: HeldCommand): Hold | null
   /** Takes a decision from the log; false when it is about none of these holds. */
   take(decision: ApprovalDecided): boolean
+  /** Whether a hold of this id (hex) waits. */
+  has(approval: string): boolean
   readonly size: number
 }
 
@@ -283,6 +285,7 @@ export const openHolds = (options: HoldsOptions): Holds => {
       }
       return true
     },
+    has: (approval) => byId.has(approval),
     get size() {
       return entries.size
     },

@@ -97,8 +97,9 @@ export const openApprovalWatch = (options: ApprovalWatchOptions): ApprovalWatch 
     if (verdict.kind === 'rejected') reject(decided, verdict.reason, verdict.detail, context)
   }
 
-  const onDecided = (decided: ApprovalDecided, id: string): void => {
-    if (holds.take(decided)) return
+  const onDecided = (decided: ApprovalDecided, id: string, history: boolean): void => {
+    // What was in the log before its thread (a new one, after one that died) was judged then; a hold may wait for it all the same.
+    if (holds.take(decided) || history) return
     const entry = fold.get(id)
     if (entry === undefined) {
       if (options.judges_unknown && unknown.length < unknown_max)
@@ -110,17 +111,17 @@ export const openApprovalWatch = (options: ApprovalWatchOptions): ApprovalWatch 
     const { decoded, id, leaf } = record
     if (decoded.type === 'approval.decided' && again(leaf)) return
     // Judged by what was before it.
-    if (decoded.type === 'approval.decided' && !history) onDecided(decoded.event, id)
+    if (decoded.type === 'approval.decided') onDecided(decoded.event, id, history)
     fold.take(record)
   }
 
-  /** Holds of this process's earlier lives (and of processes that are not started any more), which nobody has ended. */
+  /** Holds that nobody has ended, and that do not wait here: of earlier lives, of processes that are not started any more, or whose end could not be recorded. */
   const orphans = (): FoldedApproval[] =>
     [...fold.values()].filter(
-      ({ id, approval, context, epoch }) =>
+      ({ id, approval, context }) =>
         (approval.state === 'waiting' || approval.state === 'approved') &&
         options.owns(context.gateway) &&
-        !epoch.equals(recorder.epoch) &&
+        !holds.has(id) &&
         !ended.has(id),
     )
 

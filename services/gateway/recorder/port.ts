@@ -14,8 +14,6 @@ export interface Recorder extends AsyncDisposable {
    * acknowledged by the log). Rejects with CairnError('audit_unavailable') when it cannot be, within a deadline.
    */
   durable(): Promise<void>
-  /** Id of this process's epoch, 16 bytes: stands in the header of every record. */
-  readonly epoch: Buffer
   /** False as soon as records cannot be made durable or the journal is full: refuse new commands and sessions. */
   readonly available: boolean
   /** True while the unwritten queue is over its high-water mark: stop reading from targets and clients. */

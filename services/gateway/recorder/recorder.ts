@@ -198,7 +198,6 @@ export const openRecorder = async (options: RecorderOptions): Promise<Recorder> 
     },
     drained: committer.drained,
     shipped: committer.shipped,
-    epoch,
     [Symbol.asyncDispose]: () => {
       clearInterval(heartbeat)
       return (closing ??= Promise.resolve(adoption?.[Symbol.asyncDispose]()).then(() =>

@@ -89,7 +89,6 @@ const open = async ({ terms = dba, holds_max = 10, estimate }: Settings = {}) =>
         : Promise.resolve(),
     drained: () => Promise.resolve(),
     shipped: () => Promise.resolve(),
-    epoch: Buffer.alloc(16),
     available: true,
     congested: false,
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -66,7 +66,6 @@ const newHand = (): Hand => {
       durable: () => new Promise((resolve, reject) => waits.push({ resolve, reject })),
       drained: () => new Promise((resolve) => drains.push(resolve)),
       shipped: () => Promise.resolve(),
-      epoch: Buffer.alloc(16),
       get available() {
         return hand.available
       },
