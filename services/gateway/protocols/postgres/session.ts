@@ -6,6 +6,13 @@ import { errorResponse, sqlstate, type NativeError } from './errors.ts'
 import { bareSync } from './in-flight.ts'
 import { flushMessage, syncMessage, terminateMessage } from './frontend-writes.ts'
 import type { Batch } from './batch.ts'
+import {
+  answerNotRecorded,
+  idleTooLong,
+  internalError,
+  notRecorded,
+  shutdown,
+} from './session-errors.ts'
 import { openIntake } from './intake.ts'
 import * as limits from './limits.ts'
 import type { MaskSession } from './masking/mask-session.ts'
@@ -65,40 +72,6 @@ export interface Session {
 const no_bytes = Buffer.alloc(0)
 
 type Held = { readonly pieces: readonly Buffer[]; readonly bytes: number; readonly batch: number }
-
-const shutdown: NativeError = {
-  severity: 'FATAL',
-  code: sqlstate.admin_shutdown,
-  message: 'terminating connection due to administrator command',
-}
-
-const idleTooLong: NativeError = {
-  severity: 'FATAL',
-  code: sqlstate.idle_session_timeout,
-  message: 'terminating connection due to idle-session timeout',
-}
-
-const internalError: NativeError = {
-  severity: 'FATAL',
-  code: sqlstate.internal_error,
-  message: 'internal error in the gateway',
-}
-
-const notRecorded: NativeError = {
-  severity: 'FATAL',
-  code: sqlstate.audit_unavailable,
-  message: 'the command was not run: it could not be recorded',
-  hint: 'The audit trail is not available. Try again later.',
-}
-
-/** For a command that was sent: a pure read ahead of its record, or one whose answer cannot be recorded. */
-const answerNotRecorded = (pure: boolean): NativeError => ({
-  ...notRecorded,
-  message: 'the answer is withheld: it could not be recorded',
-  detail: pure
-    ? 'The command may have run. It is a pure read, sent ahead of its record.'
-    : 'The command was sent and may have run.',
-})
 
 /**
  * A session under way: two streams, the state between them, and the rule that a command is durable before a byte of it reaches
