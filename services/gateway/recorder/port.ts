@@ -20,7 +20,7 @@ export interface Recorder extends AsyncDisposable {
   readonly congested: boolean
   /** Resolves when no longer congested (at once if it is not). */
   drained(): Promise<void>
-  /** Resolves when the log has everything appended so far, also what an earlier process left; waits for as long as the log is down. */
+  /** Resolves when the log has everything appended so far, also what an earlier process left in the journal; waits for as long as the log is down. */
   shipped(): Promise<void>
 }
 

@@ -196,8 +196,8 @@ export const openRecorder = async (options: RecorderOptions): Promise<Recorder> 
     get congested() {
       return committer.congested()
     },
-    drained: committer.drained,
     shipped: committer.shipped,
+    drained: committer.drained,
     [Symbol.asyncDispose]: () => {
       clearInterval(heartbeat)
       return (closing ??= Promise.resolve(adoption?.[Symbol.asyncDispose]()).then(() =>

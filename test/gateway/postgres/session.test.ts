@@ -64,8 +64,8 @@ const newHand = (): Hand => {
       openSession: () => hand.session,
       append: () => undefined,
       durable: () => new Promise((resolve, reject) => waits.push({ resolve, reject })),
-      drained: () => new Promise((resolve) => drains.push(resolve)),
       shipped: () => Promise.resolve(),
+      drained: () => new Promise((resolve) => drains.push(resolve)),
       get available() {
         return hand.available
       },
