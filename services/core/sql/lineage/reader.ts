@@ -74,7 +74,7 @@ const toldBy = (
 }
 
 /**
- * Where the data of a text comes from and goes to. Never throws; about as long as a parse.
+ * Where the data of a text comes from and goes to. Never throws. Costs one to a few parses of the text; definitions of views are parsed on the way.
  *
  * @param search_path schemas in the order in which unqualified names are looked up
  * @returns not ok when the text, or a view or function in its way, holds anything that cannot be followed
