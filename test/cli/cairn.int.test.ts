@@ -318,7 +318,7 @@ describe('with a running Cairn', () => {
     child.stdout.setEncoding('utf8').on('data', (text: string) => (shown += text))
     // 'close', not 'exit': what it printed last has been read then.
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
-    await expect.poll(() => shown, { timeout: 20_000 }).toContain('still open')
+    await expect.poll(() => shown, { timeout: 60_000 }).toContain('still open')
     let written = trail.records.length
     const append = async (): Promise<void> => {
       await api.log.append('cairn.audit', trail.records.slice(written))
@@ -326,7 +326,7 @@ describe('with a running Cairn', () => {
     }
     session.command('select live')
     await append()
-    await expect.poll(() => shown, { timeout: 20_000 }).toContain('select live')
+    await expect.poll(() => shown, { timeout: 60_000 }).toContain('select live')
     session.end()
     await append()
     expect(await ended).toBe(0)
