@@ -83,10 +83,16 @@ const effectsOf = (records: readonly RecordedEvent[]): string[] =>
 
 describe('identity and secrets', () => {
   it('a session id or an origin that the client chooses is not taken', async () => {
+    for (const parameters of [
+      { 'cairn.session': 'a'.repeat(64) },
+      { 'cairn.actor': 'root' },
+      { options: '-c cairn.origin=10.0.0.1' },
+    ])
+      await expect(openSession(parameters)).rejects.toThrow(/"cairn\.\w+" is unknown/)
     const { client, name } = await openSession({
-      'cairn.session': 'a'.repeat(64),
-      'cairn.actor': 'root',
-      options: '-c cairn.origin=10.0.0.1',
+      'trail.session': 'a'.repeat(64),
+      'trail.actor': 'root',
+      options: '-c trail.origin=10.0.0.1',
     })
     const [started] = ofType(await goodbye(client, name), 'session.started')
     expect(started?.session).not.toBe('a'.repeat(64))
@@ -166,7 +172,7 @@ describe('hiding what runs', () => {
     client.send(wire.query(`select 1; ${' '.repeat(9 * 1024 * 1024)} drop table victim`))
     await client.ready()
     const records = await goodbye(client, name)
-    expect(effectsOf(records)).toContain('ddl.drop victim')
+    expect(effectsOf(records)).toContain('ddl.drop public.victim')
     expect(ofType(records, 'command.received').at(-1)?.text_bytes).toBeGreaterThan(9_000_000)
   })
 
@@ -350,9 +356,9 @@ describe('settings that are not the client’s', () => {
 
   it('options mean at the target what was understood of them', async () => {
     const { client, name } = await openSession({
-      options: '-c\tcairn.a=x\\ y\\\\z --work-mem=3MB\v-c cairn.b=',
+      options: '-c\tshop.a=x\\ y\\\\z --work-mem=3MB\v-c shop.b=',
     })
-    client.send(wire.query("select current_setting('cairn.a'), current_setting('work_mem')"))
+    client.send(wire.query("select current_setting('shop.a'), current_setting('work_mem')"))
     const row = (await client.ready()).find(({ type }) => type === 'D')
     expect(row?.body.toString()).toMatch(/x y\\z.*3MB/s)
     await goodbye(client, name)
