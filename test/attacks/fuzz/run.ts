@@ -43,12 +43,17 @@ if (values.help || !usable || (values.reads !== 'wait' && values.reads !== 'over
 } else {
   const [messages = 0, seed = 0, session = 0] = numbers
   console.error(`seed ${seed}, reads ${values.reads}`)
+  let told = 0
   const report = await runFuzz({
     messages,
     seed,
     reads: values.reads,
     ...(values.session === undefined ? {} : { session }),
-    onProgress: (so_far) => console.error(line(so_far)),
+    onProgress: (so_far) => {
+      console.error(line(so_far))
+      for (const finding of so_far.findings.slice(told)) console.error(`  ${finding}`)
+      told = so_far.findings.length
+    },
   })
   if (values.json) console.log(JSON.stringify(report))
   else {

@@ -92,10 +92,16 @@ const prepared_by_sql = /^prepare \w+(?: \(int\))? as /
 const sameValue = (logged: string | null, { value, format, type_oid }: Parameter): boolean =>
   logged === value || (format === 'binary' && type_oid === 0 && value?.startsWith('\\x') === true)
 
+/** A portal that failed has no text any more when it is executed again in a failed transaction: the server logs an empty one. */
+const sameText = ({ kind, text }: LoggedStatement, command: Command): boolean =>
+  command.text === text ||
+  command.text === text.replace(prepared_by_sql, '') ||
+  (kind === 'execute' && text === '' && command.status === 'error')
+
 /** In a failed transaction the server logs no parameters: it must not call the types' functions there. */
 const sameExecution = (logged: LoggedStatement, command: Command): boolean =>
   (command.kind === 'query') === (logged.kind === 'statement') &&
-  (command.text === logged.text || command.text === logged.text.replace(prepared_by_sql, '')) &&
+  sameText(logged, command) &&
   (logged.kind === 'statement' ||
     (logged.parameters.length === 0 && command.status === 'error') ||
     (logged.parameters.length === command.parameters.length &&

@@ -268,4 +268,27 @@ export const masking_ways: readonly Attack[] = [
     'the answer to a question in a join',
     `select q.a from (values ('${planted.ssn}')) q (a) join people p on p.ssn = q.a`,
   ),
+  after('a statement that a trigger of somebody else replaces', async (client, _, ground) => {
+    await ground.direct.query(`
+      create table if not exists bait (a int);
+      create or replace function swap() returns trigger language plpgsql as $$ begin
+        execute 'deallocate s'; execute 'prepare s as select reverse(email) from people'; return new; end $$;
+      create or replace trigger swap before insert on bait for each row execute function swap()`)
+    client.send(wire.parse('select name from people', 's'), wire.describe('S', 's'), wire.sync())
+    await client.ready()
+    client.send(wire.bind([], 's'), wire.execute(), wire.sync())
+    await client.ready()
+    client.send(wire.query('insert into bait values (1)'))
+    await client.ready()
+    client.send(wire.bind([], 's'), wire.execute(), wire.sync())
+    return client.ready()
+  }),
+  after('the same, run by SQL’s EXECUTE', async (client) => {
+    client.send(wire.query('prepare s as select name from people'))
+    await client.ready()
+    client.send(wire.query('insert into bait values (1)'))
+    await client.ready()
+    client.send(wire.query('execute s'))
+    return client.ready()
+  }),
 ]
