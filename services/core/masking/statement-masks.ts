@@ -74,16 +74,22 @@ const typeOf = ({ sources, direct }: OutputColumn): number => {
   return 0
 }
 
+/** Nothing of a value shows, whatever was written into the column: parts and hashes would show it piece by piece, as it is moved along. */
+const hidesAll = ({ method }: ColumnRule): boolean =>
+  method.kind === 'redact' || method.kind === 'null'
+
 const refusalOf = (statement: StatementLineage, rules: ColumnRules): MaskRefusal | null => {
   const { opaque, rows, flows } = statement
   if (opaque.length > 0) return unresolved(`nobody can follow the function ${opaque[0] ?? ''}`)
   const counted = rules.ofSources(rows)
   if (counted !== null) return unresolved('the number of rows would tell a masked value')
-  for (const { into, into_column, sources } of flows) {
-    if (rules.ofSources(sources) === null || rules.ofName(into, into_column) !== null) continue
+  for (const { into, into_column, sources, own } of flows) {
+    if (rules.ofSources(sources) === null && rules.ofSources(own) === null) continue
+    const target = rules.ofName(into, into_column)
+    if (target !== null && hidesAll(target)) continue
     return {
       rule: 'builtin:masked-write',
-      words: `values of masked columns would be written to ${into === '' ? 'another place' : into}, where nothing masks them`,
+      words: `values of masked columns would be written to ${into === '' ? 'another place' : into}, ${target === null ? 'where nothing masks them' : `whose rule ${target.name} shows something of what it holds`}`,
     }
   }
   return null

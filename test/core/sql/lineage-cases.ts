@@ -135,13 +135,15 @@ update people set email = 'x', ssn = $1 where id = 5 => - | 'x'(people.email) | 
 update people set (email, ssn) = ('x', 'y') where name = 'z' => - | 'x'(people.email) | 'y'(people.ssn) | 'z'(people.name)
 update people set (email, ssn) = (select note, 'k' from orders where id = 1) => - | public.people.email <- orders.id,orders.note | public.people.ssn <- orders.id,orders.note | 'k'(orders.id,orders.note,people.ssn) | 1(orders.id)
 update orders o set note = p.email from people p where p.id = o.person_id returning o.note, p.ssn => note!(orders.note,people.email) ssn!(people.ssn) | public.orders.note <- people.email
-update people set name = name || ssn returning old.name, new.name, name => name!(people.name,people.ssn) name!(people.name,people.ssn) name!(people.name,people.ssn) | public.people.name <- people.ssn
+update people set name = name || ssn returning old.name, new.name, name => name!(people.name,people.ssn) name!(people.name,people.ssn) name!(people.name,people.ssn) | public.people.name <- people.ssn itself
 update people set name = 'a' returning with (old as o, new as n) o.*, n.name => id!(people.id) name!(people.name) email!(people.email) ssn!(people.ssn) salary!(people.salary) tags!(people.tags) doc!(people.doc) name!(people.name) | 'a'(people.name)
 update people p set tags[1] = 'x' where current of c => - | 1(people.tags) | 'x'(people.tags)
 delete from people where ssn = '5' returning ssn => ssn!(people.ssn) | '5'(people.ssn)
 delete from orders using people p where p.id = orders.person_id and p.email = 'x' returning * => id!(orders.id) person_id!(orders.person_id,people.id) total!(orders.total) note!(orders.note) id!(orders.person_id,people.id) name!(people.name) email!(people.email) ssn!(people.ssn) salary!(people.salary) tags!(people.tags) doc!(people.doc) | 'x'(people.email)
 merge into orders o using people p on o.person_id = p.id and p.email = 'm' when matched and p.name = 'q' then update set note = p.ssn when not matched then insert (id, note) values (p.id, 'new') returning o.note, merge_action() => note!(orders.note,people.ssn) merge_action() | public.orders.note <- people.ssn | public.orders.id <- orders.person_id,people.id | 'm'(people.email) | 'q'(people.name) | 'new'(orders.note,people.ssn)
-merge into people p using (values (1, 'a@x')) v (i, m) on p.id = v.i when matched then update set email = v.m when not matched then insert (id, email) values (v.i, v.m) => - | public.people.email <- people.id | public.people.email <- people.id | 1(people.email,people.id) | 'a@x'(people.email,people.id) | rows people.id
+update people set name = name => -
+update people set name = lower(name) => - | public.people.name <- itself
+merge into people p using (values (1, 'a@x')) v (i, m) on p.id = v.i when matched then update set email = v.m when not matched then insert (id, email) values (v.i, v.m) => - | public.people.email <- people.id | public.people.id <- itself | public.people.email <- people.id | 1(people.email,people.id) | 'a@x'(people.email,people.id) | rows people.id
 create table copies as select id, ssn as s from people => - | copies.id <- people.id | copies.s <- people.ssn
 create table copies (a, b) as select id, ssn from people => - | copies.a <- people.id | copies.b <- people.ssn
 select ssn into copies from people => - | copies.ssn <- people.ssn

@@ -29,8 +29,10 @@ const statementSummary = (text: string, statement: StatementLineage): string => 
   )
   const parts = [
     outputs?.join(' ') ?? '-',
-    ...statement.flows.map(
-      ({ into, into_column, sources }) => `${into}.${into_column} <- ${columnsOf(sources)}`,
+    ...statement.flows.map(({ into, into_column, sources, own }) =>
+      [`${into}.${into_column} <-`, columnsOf(sources), ...(own.length > 0 ? ['itself'] : [])]
+        .filter((part) => part !== '')
+        .join(' '),
     ),
     ...statement.literals.map((at) => `${literal(text, at)}(${columnsOf(at.sources)})`),
     ...statement.parameters.map(({ number, sources }) => `$${number}(${columnsOf(sources)})`),

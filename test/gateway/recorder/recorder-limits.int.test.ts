@@ -50,7 +50,7 @@ test('a full journal refuses, keeps every record, and takes commands again when 
     bytes_max: MiB,
     segment_bytes: 64 * 1024,
     queue_bytes_max: 256 * 1024,
-    durable_timeout_ms: 500,
+    durable_timeout_ms: 3_000,
   }
   const recorder = await openRecorder(withGatedLog(recorderOptions(folder.path, limits)))
   const session = recorder.openSession(context, session_started)
@@ -142,7 +142,7 @@ test('a value over the limit is refused and changes nothing', async () => {
 test('durability: broker resolves only when the log has it, and refuses after the deadline', async () => {
   await using folder = await temporaryFolder()
   const down = join(folder.path, 'log-down')
-  const options = recorderOptions(folder.path, { durability: 'broker', durable_timeout_ms: 400 })
+  const options = recorderOptions(folder.path, { durability: 'broker', durable_timeout_ms: 2_000 })
   const recorder = await openRecorder(withGatedLog(options))
   const session = recorder.openSession(context, session_started)
   for (let i = 0; i < 5; i++) {
@@ -155,8 +155,8 @@ test('durability: broker resolves only when the log has it, and refuses after th
   session.append('command.received', commandReceived('not recorded'))
   const begun_ms = performance.now()
   await expect(recorder.durable()).rejects.toMatchObject({ code: 'audit_unavailable' })
-  expect(performance.now() - begun_ms).toBeGreaterThan(390)
-  expect(performance.now() - begun_ms).toBeLessThan(5_000)
+  expect(performance.now() - begun_ms).toBeGreaterThan(1_990)
+  expect(performance.now() - begun_ms).toBeLessThan(30_000)
   expect(recorder.available).toBe(false)
   await rm(down)
   await eventually('the log taking records again', () => recorder.available)

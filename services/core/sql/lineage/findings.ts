@@ -26,15 +26,20 @@ export const sourcesOfAll = (
   return [...reach(reading.budget, all, { bonds }).sources]
 }
 
-/** What a column gets of itself goes nowhere. */
+/** What a column gets of itself goes nowhere; it stands apart, since a mask that shows parts of a value shows others once it is moved along. */
 export const flowsOf = (reading: Reading): readonly DataFlow[] =>
   reading.flows
-    .map(({ into, into_column, node, target }): DataFlow => {
-      const own = target ? reach(reading.budget, target, { bonds: false }).sources : new Set()
-      const sources = sourcesOf(reading, node).filter((source) => !own.has(source))
-      return { into, into_column, sources }
+    .map(({ into, into_column, node, target, computed = false }): DataFlow => {
+      const itself = target ? reach(reading.budget, target, { bonds: false }).sources : new Set()
+      const found = sourcesOf(reading, node)
+      return {
+        into,
+        into_column,
+        sources: found.filter((source) => !itself.has(source)),
+        own: computed ? found.filter((source) => itself.has(source)) : [],
+      }
     })
-    .filter(({ sources }) => sources.length > 0)
+    .filter(({ sources, own }) => sources.length + own.length > 0)
 
 type Owned = {
   readonly literals: Map<number, Set<SourceColumn>>

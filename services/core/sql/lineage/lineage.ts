@@ -22,6 +22,8 @@ export type DataFlow = {
   readonly into: string
   readonly into_column: string
   readonly sources: readonly SourceColumn[]
+  /** What the column gets of itself: `set a = lower(a)`; not `set a = excluded.a`. */
+  readonly own: readonly SourceColumn[]
 }
 
 /** A literal of the text that is compared with, or written into, columns: recording it would record their values. */

@@ -51,6 +51,8 @@ export type PendingFlow = {
   readonly node: GraphNode
   /** The column it goes into, where the catalog has it. */
   readonly target: GraphNode | undefined
+  /** The value is made of columns, not one column as it is. */
+  readonly computed?: boolean
 }
 
 /** The parts that need one another: queries hold expressions, which hold queries. */

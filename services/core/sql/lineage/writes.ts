@@ -28,7 +28,13 @@ const targetOf = (reading: Reading, node: TreeNode, scope: Scope): Target => {
 }
 
 /** A value goes into a column: what is read of the column afterwards depends on it. */
-const assign = (reading: Reading, target: Target, column: string, node: GraphNode): void => {
+const assign = (
+  reading: Reading,
+  target: Target,
+  column: string,
+  node: GraphNode,
+  computed: boolean,
+): void => {
   const { relation } = target
   const known = relation?.columns.find(({ name }) => name === column)
   const into = relation && known ? columnNode(reading, relation, known) : undefined
@@ -38,7 +44,7 @@ const assign = (reading: Reading, target: Target, column: string, node: GraphNod
     ? relationColumns(reading, relation).find(({ name }) => name === column)
     : undefined
   const owner = newNode(reading.budget, [...(into ? [into] : []), ...(shown ? [shown.node] : [])])
-  reading.flows.push({ into: target.name, into_column: column, node, target: owner })
+  reading.flows.push({ into: target.name, into_column: column, node, target: owner, computed })
   for (const own of target.part.columns) if (own.name === column) own.node.edges.push(node)
 }
 
@@ -78,14 +84,19 @@ const assignments = (
     const column = string(node, 'name')
     const subscripts = together(reading, subscriptsOf(node), scope)
     const from = newNode(reading.budget, [subscripts])
+    let computed = true
     if (value.kind === 'MultiAssignRef') {
       // The tree repeats the row for each of its columns.
       const number = typeof value.node['colno'] === 'number' ? value.node['colno'] : 1
       if (number === 1 || !row) row = assignedRow(reading, value, scope)
       from.edges.push(row[number - 1] ?? rowNode(reading, row))
-    } else from.edges.push(reading.readers.expression(reading, value, scope).node)
+    } else {
+      const read = reading.readers.expression(reading, value, scope)
+      from.edges.push(read.node)
+      computed = !read.direct
+    }
     reading.values.push(from)
-    assign(reading, target, column, from)
+    assign(reading, target, column, from, computed)
   }
 }
 
@@ -129,7 +140,7 @@ const readInsert = (reading: Reading, at: Child, target: Target, scope: Scope): 
       fail(reading, `it has more values than ${target.name} has columns`)
     for (const [index, column] of values.columns.entries()) {
       const name = columns[index]
-      if (name !== undefined) assign(reading, target, name, column.node)
+      if (name !== undefined) assign(reading, target, name, column.node, !column.direct)
     }
   }
   scope.parts.push(target.part)
@@ -182,11 +193,11 @@ const readMerge = (reading: Reading, at: Child, target: Target, scope: Scope): Q
     }
     const columns = insertedColumns(targets, target)
     for (const [index, value] of list(when.node, 'values').entries()) {
-      const { node } = reading.readers.expression(reading, value, scope)
+      const { node, direct } = reading.readers.expression(reading, value, scope)
       reading.values.push(node)
       const name = columns[index]
       if (name === undefined) fail(reading, `it has more values than ${target.name} has columns`)
-      else assign(reading, target, name, node)
+      else assign(reading, target, name, node, !direct)
     }
   }
   return returning(reading, at, target, scope)

@@ -38,7 +38,10 @@ describe('column rules', () => {
               method: 'partial',
               partial: { keep_first: 2, keep_last: 0 },
             },
-            { name: 'numbers', columns: ['public.people.ssn', 'people.born', 'people.tags'] },
+            {
+              name: 'numbers',
+              columns: ['public.people.ssn', 'kept.ssn', 'people.born', 'people.tags'],
+            },
           ],
         },
       },
@@ -170,10 +173,23 @@ describe('column rules', () => {
         text,
         { C: '42501', M: 'command refused by masking' },
       ])
-    // Where the other column is masked as well, nothing gets out.
-    await rows(`create table kept (id int, email text)`)
-    await rows(`insert into kept select id, email from people`)
-    expect(await rows(`select email from kept where id = 1`)).toEqual([['ga***']])
+    // Where the other column hides all of its values as well, nothing gets out.
+    await rows(`create table kept (id int, email text, ssn int)`)
+    await rows(`insert into kept (id, ssn) select id, ssn from people`)
+    expect(await rows(`select ssn from kept where id = 1`)).toEqual([['0']])
+    // One that shows parts would show them all, one part after the other.
+    for (const text of [
+      `insert into kept (id, email) select id, substr(email, 3) from people`,
+      `update people set email = substr(email, 3)`,
+      `update people set email = ssn::text`,
+    ])
+      expect([text, await refused(text)]).toMatchObject([
+        text,
+        { C: '42501', M: 'command refused by masking' },
+      ])
+    await rows(
+      `insert into people (id, email) values (1, 'ganon-planted') on conflict (id) do update set email = excluded.email`,
+    )
   })
 
   it('withhold the texts of errors that may quote values, not those that cannot', async () => {
