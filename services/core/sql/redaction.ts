@@ -27,8 +27,8 @@ type Found = { readonly secrets: Set<string>; chars: number }
 
 const newFound = (): Found => ({ secrets: new Set(), chars: 0 })
 
-/** Shorter ones would be found everywhere. */
-const secret_bytes_min = 4
+/** Shorter secrets would be found everywhere in an answer, bytes. */
+export const secret_bytes_min = 4
 const secrets_max = 64
 const secret_chars_max = 65_536
 

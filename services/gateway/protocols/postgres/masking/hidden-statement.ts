@@ -1,5 +1,6 @@
 import { hideRanges, type Hidden } from '#core/masking/hidden-text.ts'
 import type { SqlAnalysis } from '#core/sql/analysis.ts'
+import { secret_bytes_min } from '#core/sql/redaction.ts'
 import type { MaskedCounts } from './mask-counts.ts'
 
 /** A command's text as it may be recorded: what a rule masks in it is replaced. */
@@ -7,7 +8,7 @@ export type HiddenStatement = {
   readonly text: string
   /** The statements at their place in that text, and the parser's error without what it quotes. */
   readonly analysis: SqlAnalysis
-  /** What was replaced, for the command's answers: never recorded. */
+  /** What was replaced and is long enough to be looked for in the command's answers: never recorded. */
   readonly secrets: readonly string[]
   readonly masked: MaskedCounts
 }
@@ -49,7 +50,9 @@ export const hideStatement = (
   ranges: readonly HiddenRange[],
 ): HiddenStatement => {
   const { text, place } = hideRanges(bytes, ranges)
-  const secrets = new Set(ranges.map(({ found }) => found))
+  const secrets = new Set(
+    ranges.flatMap(({ found }) => (Buffer.byteLength(found) < secret_bytes_min ? [] : [found])),
+  )
   return {
     text,
     analysis: moved(analysis, place),
