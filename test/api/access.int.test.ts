@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -8,6 +8,7 @@ import type { Route } from '../../services/api/route.ts'
 import { routes } from '../../services/api/routes/registry.ts'
 import { leafHash } from '#core/events/header.ts'
 import { eventually } from '../support/eventually.ts'
+import { filesBelow } from '../support/files-below.ts'
 import { createTrail, type TrailSession } from '../support/trail.ts'
 import { startRunningApi, type Asked, type RunningApi } from './running.ts'
 
@@ -444,12 +445,8 @@ describe('the server', () => {
   it('keeps secrets out of its log and its files but the ones that are made for them', async () => {
     const log = api.cairn.stderr()
     expect(log).not.toContain(api.admin_token)
-    const files = await readdir(api.cairn.data_dir, { recursive: true, withFileTypes: true })
-    for (const file of files.filter((one) => one.isFile())) {
-      const path = join(file.parentPath, file.name)
-      if (path.endsWith(join('keys', 'admin-token'))) continue
-      const content = await readFile(path).catch(() => Buffer.alloc(0))
-      expect(content.includes(api.admin_token), path).toBe(false)
-    }
+    for (const [path, content] of await filesBelow(api.cairn.data_dir))
+      if (!path.endsWith(join('keys', 'admin-token')))
+        expect(content.includes(api.admin_token), path).toBe(false)
   })
 })

@@ -1,8 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
+import { filesBelow } from '../support/files-below.ts'
 import { startTestGateway, type RecordedEvent, type TestGateway } from '../support/gateway.ts'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
 import { readStatementLog } from '../support/statement-log.ts'
@@ -116,12 +116,9 @@ describe('identity and secrets', () => {
         undefined,
     )
     const [, claims] = token.split('.')
-    for (const file of await readdir(gateway.data_dir, { recursive: true, withFileTypes: true })) {
-      if (!file.isFile()) continue
-      const bytes = await readFile(join(file.parentPath, file.name))
+    for (const [path, bytes] of await filesBelow(gateway.data_dir))
       for (const secret of [token, wrong, claims!, postgres.password])
-        expect(bytes.includes(secret), file.name).toBe(false)
-    }
+        expect(bytes.includes(secret), path).toBe(false)
   })
 
   it('a token in the wrong field is not on disk either', async () => {

@@ -1,6 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { eventually } from '../../support/eventually.ts'
+import { filesBelow } from '../../support/files-below.ts'
 import type { Attack } from '../attack.ts'
 import { planted } from '../ground-config.ts'
 import type { Ground } from '../ground.ts'
@@ -44,15 +43,8 @@ const tables = async (ground: Ground): Promise<ReadonlyMap<string, Buffer>> => {
   return found
 }
 
-const files = async ({ cairn }: Ground): Promise<ReadonlyMap<string, Buffer>> => {
-  const found = new Map<string, Buffer>()
-  for (const file of await readdir(cairn.data_dir, { recursive: true, withFileTypes: true })) {
-    if (!file.isFile()) continue
-    const path = join(file.parentPath, file.name)
-    found.set(path, await readFile(path).catch(() => Buffer.alloc(0)))
-  }
-  return found
-}
+const files = ({ cairn }: Ground): Promise<ReadonlyMap<string, Buffer>> =>
+  filesBelow(cairn.data_dir)
 
 /** Refused commands, by the log and by the tables. */
 const everyRefusal = async (ground: Ground): Promise<number> => {

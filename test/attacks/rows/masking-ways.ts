@@ -7,8 +7,8 @@ import { after, asking, binary, failing } from './masking-row.ts'
 /** Other ways out: errors, notices, COPY, cursors, statements and portals, formats, questions. */
 export const masking_ways: readonly Attack[] = [
   failing('a cast that fails', 'select email::int from people'),
-  after('a cast that fails in WHERE', 'select 1 from people where ssn::int = 1'),
-  after('an error by division', 'select 1 / (salary - 31337313) from people'),
+  failing('a cast that fails in WHERE', 'select 1 from people where ssn::int = 1'),
+  failing('an error by division', 'select 1 / (salary - 31337313) from people'),
   after(
     'a unique violation',
     'begin; create unique index on people (email); insert into people (id, email) select 9, email from people',

@@ -1,10 +1,11 @@
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { configSchema } from '#lib/config/schema.ts'
 import { openLogger } from '#lib/logger.ts'
 import { openCredentialBroker } from '../../../services/gateway/credentials/broker.ts'
+import { filesBelow } from '../../support/files-below.ts'
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts'
 import { startPostgres, type TestPostgres } from '../../support/postgres.ts'
 import { connected, throughGateway } from './clients.ts'
@@ -178,10 +179,7 @@ describe('a password file behind a running gateway', () => {
           record.type === 'session.refused' && record.reason === 'target_authentication_failed',
       ),
     )
-    for (const file of await readdir(gateway.data_dir, { recursive: true, withFileTypes: true })) {
-      if (!file.isFile()) continue
-      const content = (await readFile(join(file.parentPath, file.name))).toString('latin1')
-      expect(`${file.name}: ${content.includes(planted)}`).toBe(`${file.name}: false`)
-    }
+    for (const [path, content] of await filesBelow(gateway.data_dir))
+      expect(content.includes(planted), path).toBe(false)
   })
 })

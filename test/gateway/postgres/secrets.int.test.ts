@@ -1,6 +1,5 @@
-import { readFile, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { filesBelow } from '../../support/files-below.ts'
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts'
 import { startPostgres, type TestPostgres } from '../../support/postgres.ts'
 import { fieldsOf, login, openSecure, wire } from '../../support/wire-client.ts'
@@ -75,12 +74,11 @@ describe('secrets', () => {
       ),
     ).toBe(true)
     const leaked = new Set<string>()
-    for (const file of await readdir(gateway.data_dir, { recursive: true, withFileTypes: true })) {
-      if (!file.isFile()) continue
-      const content = (await readFile(join(file.parentPath, file.name))).toString('latin1')
-      for (const [found] of content.matchAll(/hunter2(?:secret|\\x73ecret)[A-Z]?/g))
+    for (const content of (await filesBelow(gateway.data_dir)).values())
+      for (const [found] of content
+        .toString('latin1')
+        .matchAll(/hunter2(?:secret|\\x73ecret)[A-Z]?/g))
         leaked.add(found)
-    }
     expect([...leaked]).toEqual([])
   })
 })
