@@ -56,7 +56,7 @@ const limited = (text: string, limits: SqlLimits): SqlUnparsed | undefined => {
     return refused('limit', `the text is too large to be analysed (over ${limits.text_length_max})`)
   // The wire ends texts with NUL, and PostgreSQL would read no further.
   if (text.includes('\0')) return refused('syntax', 'invalid character NUL in the text')
-  if (text.length > limits.tokens_max && tokenEstimate(text) > limits.tokens_max)
+  if (text.length > limits.tokens_max && hasMoreTokens(text, limits.tokens_max))
     return refused(
       'limit',
       `the text has too many parts to be analysed (over ${limits.tokens_max})`,
@@ -65,12 +65,12 @@ const limited = (text: string, limits: SqlLimits): SqlUnparsed | undefined => {
 }
 
 /** Words and marks outside of quotes: cheap, never exact, and only there to bound the time that parsing takes. */
-const tokenEstimate = (text: string): number => {
+const hasMoreTokens = (text: string, tokens_max: number): boolean => {
   const pattern =
     /'(?:[^']|'')*'|"[^"]*"|--[^\n]*|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/|[A-Za-z0-9_]+|[^\s]/g
   let count = 0
-  while (pattern.test(text)) count += 1
-  return count
+  while (count <= tokens_max && pattern.test(text)) count += 1
+  return count > tokens_max
 }
 
 const failed = ({ kind, error, cursor }: ParseFailure): SqlUnparsed =>

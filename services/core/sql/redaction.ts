@@ -68,16 +68,45 @@ const between = /^(?:=|:|>|to|is)$/i
 /** `key=value` of a connection string, and user:password@ of an address. */
 const connection_value =
   /((?:password|passwd|passphrase|pwd)\s*=\s*)('(?:[^'\\]|\\.)*'?|[^\s'&;,)]+)/gi
-const address_password = /(\w:\/\/[^\s/?#@:'"]*:)([^\s@'"]+)(?=@)/g
 /** A format string that puts a later argument after PASSWORD. */
 const formatted = /passw(?:or)?d\s+%(?:\d+\$)?[sL]/i
+
+/** What ends the user of an address, and what its password. */
+const user_end = /[\s/?#@:'"]/g
+const password_end = /[\s@'"]/g
+const word_end = /\w$/
+
+const next = (pattern: RegExp, text: string, from: number): number => {
+  pattern.lastIndex = from
+  return pattern.exec(text)?.index ?? text.length
+}
+
+/** `scheme://user:password@`. Linear: what ends one password ends all that begin before it. */
+const redactAddresses = (text: string, found: Found): string => {
+  let out = ''
+  let done = 0
+  let user_to = 0
+  let password_to = 0
+  for (let at = text.indexOf('://'); at !== -1; at = text.indexOf('://', at + 3)) {
+    if (at < done || !word_end.test(text.slice(Math.max(0, at - 1), at))) continue
+    if (user_to < at + 3) user_to = next(user_end, text, at + 3)
+    if (text[user_to] !== ':') continue
+    const start = user_to + 1
+    if (password_to < start) password_to = next(password_end, text, start)
+    if (password_to === start || text[password_to] !== '@') continue
+    keep(found, text.slice(start, password_to))
+    out += text.slice(done, start) + stars
+    done = password_to
+  }
+  return out + text.slice(done)
+}
 
 const redactConnection = (text: string, found: Found): string => {
   const replace = (_: string, before: string, value: string): string => {
     keep(found, value.startsWith("'") ? value.replace(/^'|'$/g, '') : value)
     return before + stars
   }
-  return text.replace(connection_value, replace).replace(address_password, replace)
+  return redactAddresses(text.replace(connection_value, replace), found)
 }
 
 const escape = /\\(?:x([0-9a-f]{1,2})|u([0-9a-f]{4})|U([0-9a-f]{8})|([0-7]{1,3})|([^]))/gi
@@ -287,8 +316,28 @@ export const redactValue = (
 export const namesSecret = (value: string): boolean =>
   value.length <= 128 && suspicious.test(value) && setting_of_secret.test(value)
 
+/** Kept of a text that was too much to be analysed, characters: to read all of it would block the process, and nothing of it runs. */
+const unread_chars_max = 64 * 1024
+
+/** The beginning of such a text. It counts as redacted, so that its hash is of what is recorded: nobody looked for secrets in the rest. */
+const redactBeginning = (text: string, error: string): Redacted => {
+  const found = newFound()
+  const shown = text.slice(0, unread_chars_max)
+  const ranges = rangesOf(shown, true, 0, found)
+  return {
+    text: apply(shown, ranges),
+    statements: [],
+    error,
+    count: ranges.length + 1,
+    secrets: [...found.secrets],
+    secret_parameters: true,
+  }
+}
+
 /** Redacts a text for its record. Nothing to do costs a fraction of a microsecond. */
 export const redactSecrets = (text: string, analysis: SqlAnalysis): Redacted => {
+  if (!analysis.ok && analysis.kind === 'limit' && text.length > unread_chars_max)
+    return redactBeginning(text, analysis.error.replace(quoted_part, ` at or near "${stars}"`))
   const statements = analysis.ok ? analysis.statements : []
   const error = analysis.ok ? '' : analysis.error
   const known = analysis.ok ? analysis.secrets : 0

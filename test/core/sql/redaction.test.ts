@@ -172,3 +172,19 @@ describe('secrets in a text', () => {
     expect(performance.now() - started).toBeLessThan(10_000)
   })
 })
+
+describe('a text made to be slow', () => {
+  it('of addresses that never end is read in one go', () => {
+    const text = `select '${'a://a:'.repeat(200_000)}'`
+    expect(redact(text)).toMatchObject({ text, count: 0 })
+    const ended = redact(`select '${'a://a:'.repeat(1000)}hunter2@host'`)
+    expect(ended.text).toBe(`select 'a://a:***@host'`)
+  })
+
+  it('of more parts than are analysed is recorded by its beginning, secrets replaced, and hashed as that', () => {
+    const text = `alter role a password 'hunter2'${';'.repeat(30_000_000)}`
+    const { text: kept, count } = redact(text)
+    expect(kept).toBe(`alter role a password '***'${';'.repeat(65_536 - 31)}`)
+    expect(count).toBe(2)
+  })
+})

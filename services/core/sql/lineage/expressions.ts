@@ -155,12 +155,12 @@ const indirection = (reading: Reading, { kind, node }: Child, scope: Scope): Val
   return value
 }
 
-/** A field by its name; of a value whose fields are not known it may be any part. What is no field may be a call: `(t).f` is `f(t)`. */
+/** A field by its name. What is no field that is known may be a call: `(t).f` is `f(t)`, also of a composite value whose fields nobody can tell. */
 export const fieldOf = (reading: Reading, value: Value, name: string): Value => {
   const found = value.row?.filter((column) => column.name === name) ?? []
   const [first] = found
   if (first && found.length === 1) return first
-  if (value.row !== undefined) reading.opaque.add(name)
+  reading.opaque.add(name)
   return valueOf(value.node)
 }
 
