@@ -96,6 +96,25 @@ const runs = (
   }
 }
 
+/**
+ * `(x).name` and `x.name` are `name(x)` where the row x has no such column (section "Composite Types"): an own function of that name may run.
+ * Builtins take no rows of somebody's own.
+ */
+export const fieldCall = (walk: Walk, frame: Frame, name: string): void => {
+  const found = findFunctions(walk.environment, frame.search_path, [name])
+  if (found?.some(({ builtin }) => !builtin) !== true) return
+  const { object, known } = runs(walk, frame, [name])
+  emit(walk, `call:${name}`, object)
+  if (!known) emit(walk, 'unknown', object)
+}
+
+/** `(value).name`, `(value)[1].name`. */
+export const indirection: Handler = (walk, frame) => {
+  for (const step of list(frame.node, 'indirection'))
+    if (step.kind === 'String') fieldCall(walk, frame, string(step.node, 'sval'))
+  push(walk, frame, children(frame.kind, frame.node))
+}
+
 /** A procedure's call is seen as `call:` like a function's. */
 export const call: Handler = (walk, frame) => {
   const parts = names(list(frame.node, 'funcname'))

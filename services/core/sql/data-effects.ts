@@ -1,4 +1,5 @@
 import type { CatalogRelation } from './catalog.ts'
+import { fieldCall } from './call-effects.ts'
 import { objectOf, relationOf } from './environment.ts'
 import {
   child,
@@ -89,8 +90,16 @@ const use = (walk: Walk, frame: Frame, uses: readonly ColumnUse[]): void => {
     addColumns(walk, effectKey(action, item.object, frame.via), [column])
 }
 
-export const columnRef: Handler = (walk, frame) =>
-  use(walk, frame, columnUses(frame.tables, frame.node))
+export const columnRef: Handler = (walk, frame) => {
+  const uses = columnUses(frame.tables, frame.node)
+  use(walk, frame, uses)
+  const parts = names(list(frame.node, 'fields'))
+  const last = parts.at(-1) ?? ''
+  const known = uses.some(
+    ({ item, column }) => column === '*' || item.columns?.has(column) === true,
+  )
+  if (parts.length > 1 && !known) fieldCall(walk, frame, last)
+}
 
 export const join: Handler = (walk, frame) => {
   use(walk, frame, joinUses(contextOf(walk, frame, frame.scope), frame))

@@ -1,4 +1,4 @@
-import { call, doBlock, operator, sortBy, subLink, typeName } from './call-effects.ts'
+import { indirection, call, doBlock, operator, sortBy, subLink, typeName } from './call-effects.ts'
 import type { Effect, SettingChange, TransactionControl } from './analysis.ts'
 import {
   columnRef,
@@ -114,6 +114,7 @@ const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['DropSubscriptionStmt', subscription('ddl.drop')],
   ['DefElem', option],
   ['ColumnRef', columnRef],
+  ['A_Indirection', indirection],
   ['JoinExpr', join],
   ['RefreshMatViewStmt', refresh],
   ['RenameStmt', rename],
