@@ -1,3 +1,4 @@
+import { eventually } from '../../support/eventually.ts'
 import { wire } from '../../support/wire-client.ts'
 import type { Attack } from '../attack.ts'
 import { planted } from '../ground-config.ts'
@@ -165,6 +166,12 @@ export const masking_ways: readonly Attack[] = [
     await ground.direct.query('create or replace view swapped as select email as m from people')
     client.send(wire.query('create temp table notice_me (a int)'))
     const answers = [...made, ...(await client.ready())]
+    // What is changed past the gateway is known once the catalog has been read again: then this shows nothing any more.
+    await eventually('the catalog is read again', async () => {
+      client.send(wire.query('select m is null from swapped limit 1'))
+      const row = (await client.ready()).find(({ type }) => type === 'D')
+      return row === undefined || row.body.readInt32BE(2) === -1
+    })
     client.send(wire.bind([], 's'), wire.execute(), wire.sync())
     return [...answers, ...(await client.ready())]
   }),
